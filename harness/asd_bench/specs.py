@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 Scope = Literal["section", "machine", "dataset"]
 
-#: The profiles every system knows without declaring anything; a system lists what they change.
+#: The profile that every system has: its published schedule. Only its results are ranked.
 PAPER = "paper"
 
 
@@ -175,15 +175,6 @@ class Member:
         return self.name or self.detector
 
 
-@dataclass(frozen=True)
-class TopK:
-    """Keep the best k members, chosen by the harness on labels: the row is marked for it."""
-
-    k: int
-    per: Literal["machine"] = "machine"
-    on: Literal["dev-labels"] = "dev-labels"
-
-
 @dataclass(frozen=True, kw_only=True)
 class SystemSpec:
     """A named recipe: members, how they are fused, and the profiles it can run in.
@@ -195,7 +186,6 @@ class SystemSpec:
         profiles: what ``quick`` (minutes on two cores) and ``smoke`` (seconds) change, dotted; ``paper`` changes nothing.
         paper: where it was published.
         tuned_on_labels: says what was tuned on test labels, where a published setting was; the row is marked.
-        select: selection of members on labels; the row is marked.
     """
 
     name: str
@@ -206,7 +196,6 @@ class SystemSpec:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     paper: Paper | None = None
     tuned_on_labels: str | None = None
-    select: TopK | None = None
 
 
 def spec_kind(spec: object) -> str:

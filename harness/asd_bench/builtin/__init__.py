@@ -1,0 +1,1 @@
+"""What the core brings along, declared through the same hooks as any plugin."""

@@ -1,0 +1,136 @@
+"""A dataset on this machine: located, listed, packed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asd_bench.data.manifest import Reader, check_listing
+from asd_bench.data.store import Store, open_store, pack
+from asd_bench.errors import BenchError
+from asd_bench.keys import digest
+from asd_bench.plugins import Host, did_you_mean, resolve
+from asd_bench.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The file that marks a folder of made-up sounds in a year's official layout.
+SYNTHETIC_MARKER = "SYNTHETIC.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A packed dataset.
+
+    Attributes:
+        name: the spec's, with ``-synthetic`` where made-up sounds lie in a real year's layout.
+        machines: machine types that are there, or that were asked for.
+        stores: machine -> its packed clips.
+    """
+
+    spec: DatasetSpec
+    config: Any
+    name: str
+    root: Path
+    machines: tuple[str, ...]
+    stores: dict[str, Store]
+    reader: Reader
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for machine in self.machines for note in self.stores[machine].notes]
+
+    def truth(self, machines: tuple[str, ...]) -> pd.DataFrame:
+        """The test clips' labels: clip_id, machine, section, domain, label. For making results only."""
+        import pandas as pd
+
+        parts = []
+        for machine in machines:
+            store = self.stores[machine]
+            rows = store.table.merge(store.files(), on="clip_id")
+            rows = rows[rows.split == "test"]
+            parts.append(rows.assign(label=self.reader.labels(rows))[["clip_id", "machine", "section", "domain", "label"]])
+        return pd.concat(parts, ignore_index=True)
+
+    def counts(self, machines: tuple[str, ...]) -> dict[tuple[str, str], tuple[int, int]]:
+        """(machine, section) -> number of training and of test clips on this machine."""
+        found = {}
+        for machine in machines:
+            table = self.stores[machine].table
+            for section, rows in table.groupby("section"):
+                found[machine, str(section)] = (int((rows.split == "train").sum()), int((rows.split == "test").sum()))
+        return found
+
+    def digest(self, machines: tuple[str, ...]) -> str:
+        """What the data of these machines is, sound and metadata: 64 digits."""
+        tables = [self.stores[machine].table.drop(columns="offset") for machine in sorted(machines)]
+        return digest([sorted(table.astype(str).values.tolist()) for table in tables])
+
+
+def open_dataset(
+    host: Host,
+    name: str,
+    config: Any,
+    data_root: Path | None,
+    workspace: Path,
+    machines: tuple[str, ...] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Dataset:
+    """Find a dataset, list its clips and pack them.
+
+    Args:
+        host: the plugins.
+        name: the dataset's name.
+        config: an object of the spec's configuration class.
+        data_root: where the user says it lies; else ``ASD_BENCH_DATA/<name>`` and the plugins' answers are tried.
+        workspace: holds the packed clips.
+        machines: machine types to take; all that are there if None.
+        progress: called with (machine, clips packed, clips in all).
+
+    Raises:
+        BenchError: it is not there, a machine is not part of it, or its files cannot be used.
+    """
+    entry = host.get("dataset", name)
+    spec: DatasetSpec = entry.spec
+    reader: Reader = resolve(spec.target, f"the dataset '{name}'")(spec, config)
+    unknown = [machine for machine in machines or () if machine not in spec.machines]
+    if unknown:
+        raise BenchError(
+            f"{name} has no machine type '{unknown[0]}'{did_you_mean(unknown[0], spec.machines)}",
+            fix=f"its machine types are: {', '.join(spec.machines)}",
+        )
+    root = reader.locate(_root(host, spec, data_root), workspace / "cache" / "data")
+    listing = reader.listing(root, machines)
+    there = tuple(machine for machine in spec.machines if (listing.machine == machine).any())
+    missing = [machine for machine in machines or () if machine not in there]
+    if missing:
+        raise BenchError(
+            f"{name}: no clips of {', '.join(missing)} were found; {', '.join(there) or 'nothing'} is there", where=root
+        )
+    check_listing(listing, there)
+    place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
+    cache = workspace / "cache" / "clips" / f"{name}-{place}"
+    stores = {}
+    for machine in there:
+        report = None if progress is None else (lambda done, total, m=machine: progress(m, done, total))
+        stores[machine] = pack(listing[listing.machine == machine], machine, root, cache, reader.sample_rate, report)
+    real_layout = (root / SYNTHETIC_MARKER).is_file() and not spec.synthetic
+    return Dataset(spec, config, f"{name}-synthetic" if real_layout else name, root, there, stores, reader)
+
+
+def _root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
+    if data_root is not None:
+        # One --data-root serves several datasets when each has a folder of its own name in it.
+        return data_root / spec.name if (data_root / spec.name).is_dir() else data_root
+    shelf = os.environ.get("ASD_BENCH_DATA")
+    if shelf and (Path(shelf) / spec.name).is_dir():
+        return Path(shelf) / spec.name
+    return host.first("asd_locate_data", dataset=spec)
+
+
+__all__ = ["Dataset", "open_dataset", "open_store"]

@@ -1,0 +1,66 @@
+"""Which clips a dataset has, as a table; and the protocol by which a dataset says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from asd_bench.errors import BenchError
+from asd_bench.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Columns of a listing: what file names and attribute tables tell, without labels. ``path`` is relative to the root.
+LISTING = ("path", "machine", "section", "split", "phase", "domain", "attributes")
+
+
+class Reader(Protocol):
+    """What a `DatasetSpec`'s target does. Built as ``Reader(spec, config)``."""
+
+    sample_rate: int
+
+    def __init__(self, spec: DatasetSpec, config: Any) -> None: ...
+
+    def locate(self, root: Path | None, cache: Path) -> Path:
+        """The folder that holds the machine folders.
+
+        Args:
+            root: what the user or a plugin named, or None.
+            cache: a folder for datasets that are made rather than found.
+
+        Raises:
+            BenchError: it is not there; the message gives the exact steps to get it.
+        """
+        ...
+
+    def listing(self, root: Path, machines: tuple[str, ...] | None) -> pd.DataFrame:
+        """The table of clips, columns `LISTING`, for some machine types or all that are there.
+
+        Raises:
+            BenchError: foreign file names, a malformed attribute table, or nothing found.
+        """
+        ...
+
+    def labels(self, listing: pd.DataFrame) -> pd.Series:
+        """0 (normal) or 1 (anomaly) for every row of a listing. Called only where results are made."""
+        ...
+
+
+def check_listing(listing: pd.DataFrame, machines: tuple[str, ...]) -> None:
+    """Refuse a listing from which no fit or no result could be made.
+
+    Raises:
+        BenchError: a machine and section without training clips or without test clips.
+    """
+    for machine in machines:
+        rows = listing[listing.machine == machine]
+        for section in sorted(rows.section.unique()):
+            splits = rows[rows.section == section].split.value_counts()
+            for split, purpose in (("train", "a detector learns from"), ("test", "results are made from")):
+                if splits.get(split, 0) == 0:
+                    raise BenchError(
+                        f"{machine} section {section} has no {split} clips, which {purpose}",
+                        where=rows.path.iloc[0].rsplit("/", 2)[0] if len(rows) else machine,
+                        fix=f"complete the '{split}' folder of {machine}, or leave the machine out with --machine",
+                    )

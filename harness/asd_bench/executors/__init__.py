@@ -1,0 +1,22 @@
+"""Where fits are computed. Executors are made by the hook ``asd_make_executor``; two come with the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from asd_bench.fit import FitOutcome
+
+
+class Executor(Protocol):
+    """Takes a job's JSON document and promises its outcome."""
+
+    def submit(self, job: Mapping[str, Any]) -> Future[FitOutcome]:
+        """Start a fit, or queue it. A fit that fails is an outcome, not an exception."""
+        ...
+
+    def close(self) -> None:
+        """Stop; jobs that have not begun are dropped."""
+        ...

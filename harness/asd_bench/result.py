@@ -1,0 +1,358 @@
+"""A system's result: a pure function of its members' scores and the labels.
+
+Nothing here fits anything. Labels are loaded here and nowhere earlier.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asd_bench import records
+from asd_bench.config import build
+from asd_bench.errors import BenchError
+from asd_bench.fit import FitJob
+from asd_bench.keys import digest
+from asd_bench.plan import ResultPlan
+from asd_bench.plugins import resolve
+from asd_bench.protocols import Scores
+from asd_bench.records import FORMAT, Workspace
+from asd_bench.specs import PAPER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from asd_bench.metrics.official import Evaluation
+
+CLIP_KEYS = ["clip_id", "machine", "section"]
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Fused scores of test clips with labels, domains and decisions, and of training clips, with the thresholds.
+
+    Attributes:
+        test: clip_id, machine, section, domain, label, score, decision.
+        train: clip_id, machine, section, score.
+        thresholds: (machine, section) -> value and method.
+    """
+
+    test: pd.DataFrame
+    train: pd.DataFrame
+    thresholds: Mapping[tuple[str, str], tuple[float, str]]
+
+
+def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
+    """Fuse the members' scores on some machine types and decide.
+
+    Args:
+        plan: the system's members and their finished fits.
+        machines: all, or those whose fits are done, of the plan's machines.
+
+    Raises:
+        BenchError: members were scored on different clips, or a clip has no label.
+    """
+    import numpy as np
+
+    train = {label: _member(jobs, plan, label, machines, "train") for label, jobs in plan.fits.items()}
+    test = {label: _member(jobs, plan, label, machines, "test") for label, jobs in plan.fits.items()}
+    train_clips, test_clips = _common_clips(train, plan), _common_clips(test, plan)
+    ensembler = _ensembler(plan)
+    train_scores = {label: _scores(table, train_clips) for label, table in train.items()}
+    ensembler.fit(train_scores)
+    fused_train = train_clips.assign(score=np.asarray(ensembler.combine(train_scores), dtype=np.float64))
+    test_scores = {label: _scores(table, test_clips) for label, table in test.items()}
+    fused_test = test_clips.assign(score=np.asarray(ensembler.combine(test_scores), dtype=np.float64))
+    _check_fused(plan, fused_train, fused_test)
+    thresholds = _thresholds(fused_train)
+    limit = [thresholds[machine, section][0] for machine, section in zip(fused_test.machine, fused_test.section, strict=True)]
+    labelled = _with_truth(fused_test.assign(decision=(fused_test.score > limit).astype(int)), plan, machines)
+    return Fused(labelled, fused_train, thresholds)
+
+
+def evaluate(plan: ResultPlan, fused: Fused) -> Evaluation:
+    """The challenge year's metrics of fused scores."""
+    from asd_bench.metrics import official
+
+    return official.evaluate(official.rule_of(plan.dataset.spec.rule), fused.test)
+
+
+def result_key(plan: ResultPlan) -> str:
+    """What a result is made from: its members' scores, how they are fused, and the labels."""
+    truth = plan.dataset.truth(plan.machines)
+    return digest(
+        {
+            "format": FORMAT,
+            "rule": plan.dataset.spec.rule,
+            "dataset": [plan.dataset.name, plan.dataset.spec.version, _options(plan)],
+            "system": plan.system.spec.name,
+            "profile": plan.system.profile,
+            "seed": plan.seed,
+            "ensembler": plan.system.ensembler,
+            "members": {
+                member.label: [member.component, sorted(job.score_key for job in plan.fits[member.label])]
+                for member in plan.system.members
+            },
+            "machines": sorted(plan.machines),
+            "truth": sorted(truth.astype(str).values.tolist()),
+        }
+    )
+
+
+def make_result(plan: ResultPlan, workspace: Workspace, remake: bool) -> Path:
+    """Write a result, or find it written.
+
+    Args:
+        plan: all of its fits are done.
+        workspace: where to write.
+        remake: whether a result that is there is made again.
+
+    Returns:
+        the result's folder.
+    """
+    key = result_key(plan)
+    folder = workspace.result(plan.dataset.name, plan.system.spec.name, key)
+    with records.locked(folder):
+        if (folder / "result.json").is_file() and not remake:
+            return folder
+        fused = fuse(plan, plan.machines)
+        evaluation = evaluate(plan, fused)
+        records.write_scores(folder / "scores.parquet", fused.test)
+        records.write_scores(folder / "train_scores.parquet", fused.train)
+        records.write_json(folder / "result.json", _document(plan, key, fused, evaluation))
+    return folder
+
+
+# -- fusing ------------------------------------------------------------------------------------------------------------
+
+
+def _member(jobs: tuple[FitJob, ...], plan: ResultPlan, label: str, machines: tuple[str, ...], split: str) -> pd.DataFrame:
+    """One member's scores over its fits: clip_id, machine, section, score."""
+    import pandas as pd
+
+    component = {member.label: member.component for member in plan.system.members}[label]
+    parts = []
+    for job in jobs:
+        if not set(job.scored) & set(machines):
+            continue
+        path = job.scores_path if split == "test" else job.folder / "train_scores.parquet"
+        table = records.read_scores(path)
+        parts.append(table[table.machine.isin(machines)][[*CLIP_KEYS, component]].rename(columns={component: "score"}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _common_clips(members: Mapping[str, pd.DataFrame], plan: ResultPlan) -> pd.DataFrame:
+    """The clips that the members were scored on, in one order.
+
+    Raises:
+        BenchError: the members disagree, or one scored a clip twice.
+    """
+    tables = {label: table[CLIP_KEYS].sort_values(CLIP_KEYS, ignore_index=True) for label, table in members.items()}
+    first, *others = tables.items()
+    for label, table in tables.items():
+        if table.clip_id.duplicated().any():
+            raise BenchError(f"{plan.label}: the member '{label}' scored clips more than once", fix="run with --on-existing rerun")
+    for label, table in others:
+        if not table.equals(first[1]):
+            raise BenchError(
+                f"{plan.label}: the members '{first[0]}' and '{label}' were scored on different clips "
+                f"({len(first[1])} and {len(table)})",
+                fix="run with --on-existing rerun",
+            )
+    return first[1]
+
+
+def _scores(table: pd.DataFrame, clips: pd.DataFrame) -> Scores:
+    aligned = table.set_index("clip_id").score.loc[clips.clip_id].to_numpy()
+    text = {name: clips[name].to_numpy(dtype=str) for name in CLIP_KEYS}
+    return Scores(**text, values=aligned)
+
+
+def _ensembler(plan: ResultPlan) -> Any:
+    ensembler = plan.system.ensembler
+    owner = f"the ensembler '{ensembler['name']}'"
+    return resolve(ensembler["target"], owner)(build(resolve(ensembler["config_type"], owner), ensembler["config"]))
+
+
+def _check_fused(plan: ResultPlan, *tables: pd.DataFrame) -> None:
+    import numpy as np
+
+    for table in tables:
+        bad = ~np.isfinite(table.score.to_numpy())
+        if bad.any():
+            raise BenchError(
+                f"{plan.label}: the ensembler '{plan.system.ensembler['name']}' gave {bad.sum()} of {len(table)} clips "
+                f"a score that is NaN or infinite, {table.clip_id[bad].iat[0]} among them"
+            )
+
+
+def _thresholds(train: pd.DataFrame) -> dict[tuple[str, str], tuple[float, str]]:
+    from asd_bench.metrics.threshold import gamma_threshold
+
+    found = {}
+    for (machine, section), rows in train.groupby(["machine", "section"]):
+        threshold = gamma_threshold(rows.score.to_numpy())
+        found[str(machine), str(section)] = (threshold.value, threshold.method)
+    return found
+
+
+def _with_truth(scored: pd.DataFrame, plan: ResultPlan, machines: tuple[str, ...]) -> pd.DataFrame:
+    """Join labels by clip id, naming clips that are missing on either side."""
+    truth = plan.dataset.truth(machines)
+    missing, extra = set(truth.clip_id) - set(scored.clip_id), set(scored.clip_id) - set(truth.clip_id)
+    if missing or extra:
+        raise BenchError(
+            f"{plan.label}: {len(missing)} labelled clips have no score and {len(extra)} scored clips no label: "
+            + ", ".join(sorted(missing | extra)[:5])
+        )
+    joined = scored.merge(truth[["clip_id", "domain", "label"]], on="clip_id")
+    return joined[[*CLIP_KEYS, "domain", "label", "score", "decision"]]
+
+
+# -- the document ------------------------------------------------------------------------------------------------------
+
+
+def _document(plan: ResultPlan, key: str, fused: Fused, evaluation: Evaluation) -> dict[str, Any]:
+    from asd_bench.metrics.bootstrap import omega_interval
+
+    spec, dataset = plan.system.spec, plan.dataset
+    intervals = omega_interval(evaluation.rule, fused.test)
+    counts = dataset.counts(plan.machines)
+    reasons = _unranked(plan, counts)
+    config = plan.system.document() | {"dataset": _options(plan)}
+    return {
+        "format": FORMAT,
+        "key": key,
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "dataset": dataset.name,
+        "rule": dataset.spec.rule,
+        "data": dataset.digest(plan.machines),
+        "system": spec.name,
+        "profile": plan.system.profile,
+        "seed": plan.seed,
+        "config": config,
+        # Rows of a leaderboard: seeds of one configuration. Which machines dataset-scope fits saw is part of it.
+        "config_key": digest([config, plan.system.profile, dataset.name, _dataset_scope_machines(plan)]),
+        "members": {
+            member.label: {
+                "detector": member.detector.name,
+                "component": member.component,
+                "fits": {job.spec.scope_name: job.spec.key for job in plan.fits[member.label]},
+            }
+            for member in plan.system.members
+        },
+        "machines": list(plan.machines),
+        "trained_on": list(plan.trained_on),
+        "clips": {f"{machine}/{section}": {"train": n[0], "test": n[1]} for (machine, section), n in counts.items()},
+        "clips_published": {
+            f"{machine}/{section}": {"train": n, "test": dataset.spec.n_test.get((machine, section), 0)}
+            for (machine, section), n in dataset.spec.n_train.items()
+        },
+        "classes": _classes(plan),
+        "ranked": not reasons,
+        "unranked_because": reasons,
+        "flags": _flags(plan),
+        "notes": [note for machine in plan.machines for note in dataset.stores[machine].notes],
+        "omega_is_official": evaluation.rule.official_omega,
+        "metrics": {
+            "overall": {row.metric: row.value for row in evaluation.overall.itertuples()},
+            "overall_arithmetic": {row.metric: row.arithmetic for row in evaluation.overall.itertuples()},
+            "over_machines": {row.metric: row.over_machines for row in evaluation.overall.itertuples()},
+            "machines": _nested(evaluation.machines, "machine", "value"),
+            "sections": _nested(
+                evaluation.sections.assign(place=evaluation.sections.machine + "/" + evaluation.sections.section),
+                "place",
+                "value",
+            ),
+        },
+        "intervals": {
+            "level": intervals.level,
+            "resamples": intervals.resamples,
+            "overall": {row.metric: [row.low, row.high] for row in intervals.overall.itertuples()},
+            "machines": {
+                machine: {row.metric: [row.low, row.high] for row in rows.itertuples()}
+                for machine, rows in intervals.machines.groupby("machine")
+            },
+        },
+        "thresholds": {
+            f"{machine}/{section}": {"value": value, "method": method}
+            for (machine, section), (value, method) in fused.thresholds.items()
+        },
+    }
+
+
+def _nested(table: pd.DataFrame, place: str, column: str) -> dict[str, dict[str, float]]:
+    return {
+        str(name): {metric: float(value) for metric, value in zip(rows.metric, rows[column], strict=True)}
+        for name, rows in table.groupby(place)
+    }
+
+
+def _options(plan: ResultPlan) -> dict[str, Any]:
+    """The dataset's options that differ from its defaults."""
+    default = plan.dataset.spec.config()
+    return {name: value for name, value in vars(plan.dataset.config).items() if value != getattr(default, name)}
+
+
+def _dataset_scope_machines(plan: ResultPlan) -> list[str]:
+    """The machines that dataset-scope fits trained on: results whose differ are never merged into one row."""
+    return sorted(
+        {
+            machine
+            for jobs in plan.fits.values()
+            for job in jobs
+            if job.spec.scope["kind"] == "dataset"
+            for machine in job.stores
+        }
+    )
+
+
+def _classes(plan: ResultPlan) -> dict[str, Any]:
+    """The class rule of each machine and how many classes there are."""
+    from asd_bench.data.classes import Classes
+    from asd_bench.data.clips import visible
+
+    stores = [plan.dataset.stores[machine] for machine in plan.trained_on]
+    classes = Classes.of(visible(stores, "train", None, plan.dataset.spec.reveals))
+    count = {machine: sum(key[0] == machine for key in classes.keys) for machine in plan.trained_on}
+    return {"rule": classes.rules, "count": count}
+
+
+def _unranked(plan: ResultPlan, counts: Mapping[tuple[str, str], tuple[int, int]]) -> list[str]:
+    """Why the result cannot be ranked; empty where it can."""
+    spec, reasons = plan.dataset.spec, []
+    if plan.system.profile != PAPER:
+        reasons.append(f"profile {plan.system.profile}")
+    wanted = [(machine, section) for machine, sections in spec.machines.items() for section in sections]
+    missing = [f"{machine} {section}" for machine, section in wanted if (machine, section) not in counts]
+    if missing:
+        reasons.append(f"{len(wanted) - len(missing)} of {len(wanted)} sections")
+    for number, (name, published) in enumerate((("training", spec.n_train), ("test", spec.n_test))):
+        have = sum(counts[place][number] for place in wanted if place in counts)
+        if any(counts[place][number] != published.get(place, -1) for place in wanted if place in counts):
+            reasons.append(f"{name} clips {have}/{sum(published.get(place, 0) for place in wanted if place in counts)}")
+    if plan.dataset.name != spec.name:
+        reasons.append("synthetic sounds")
+    return reasons
+
+
+def _flags(plan: ResultPlan) -> list[str]:
+    """Marks that a reader of the row must see."""
+    system, flags = plan.system, []
+    if system.profile != PAPER:
+        flags.append(f"profile: {system.profile}")
+    if system.transductive:
+        flags.append("transductive: standardised with test scores")
+    if system.spec.tuned_on_labels:
+        flags.append(f"tuned on test labels: {system.spec.tuned_on_labels}")
+    flags += [f"dataset.{name}={value}" for name, value in _options(plan).items()]
+    changed = [
+        f"{node.title}.{name}={node.values[name]}"
+        for node in system.nodes
+        for name, origin in node.origins.items()
+        if origin.startswith("--")
+    ]
+    return flags + changed
