@@ -12,7 +12,7 @@ import hashlib
 import importlib
 import os
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
@@ -102,7 +102,7 @@ class Host:
 
     def load_builtin(self) -> None:
         for name in BUILTIN:
-            self.register(importlib.import_module(name), name.rpartition(".")[2], "asd-bench", version("asd-bench"))
+            self._load(lambda name=name: importlib.import_module(name), f"builtin-{name.rpartition('.')[2]}", "asd-bench", version("asd-bench"))
 
     def load_installed(self) -> None:
         """Register every installed plugin that ``ASD_BENCH_PLUGINS`` and ``ASD_BENCH_BLOCK_PLUGINS`` allow."""
@@ -113,13 +113,16 @@ class Host:
             names = {entry.name, _distribution(entry)}
             if (allowed is not None and not names & allowed) or names & blocked:
                 continue
-            try:
-                module = entry.load()
-            except (Exception, SystemExit) as error:
-                # Whatever a foreign module does when imported must not take the host down with it.
-                self._remember(entry.name, f"cannot be imported: {_describe(error)}", error)
-                continue
-            self.register(module, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?")
+            self._load(entry.load, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?")
+
+    def _load(self, load: Callable[[], Any], name: str, distribution: str, release: str) -> None:
+        try:
+            module = load()
+        except (Exception, SystemExit) as error:
+            # Whatever a foreign module does when imported must not take the host down with it.
+            self._remember(name, f"cannot be imported: {_describe(error)}", error)
+            return
+        self.register(module, name, distribution, release)
 
     def register(self, module: Any, name: str, distribution: str = "local", release: str = "?") -> None:
         """Register a plugin, or remember why that is impossible."""
@@ -169,7 +172,8 @@ class Host:
                 self._remember(plugin.name, f"{hook} failed: {_describe(error)}", error)
                 continue
             for spec in specs:
-                found.setdefault(spec.name, []).append(Entry(spec, plugin))
+                for name in (spec.name, *getattr(spec, "aliases", ())):
+                    found.setdefault(name, []).append(Entry(spec, plugin))
         return found
 
     def names(self, kind: str) -> list[str]:

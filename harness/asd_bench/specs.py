@@ -72,6 +72,7 @@ class DatasetSpec:
         config: dataclass of the dataset's options (``--set dataset.x=…``).
         synthetic: whether the sounds are made up: its page and experiment are its own.
         version: enters result keys; raise it when the reader's output changes.
+        aliases: other names that it answers to.
     """
 
     name: str
@@ -85,6 +86,7 @@ class DatasetSpec:
     config: type = NoConfig
     synthetic: bool = False
     version: int = 1
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +188,7 @@ class SystemSpec:
         profiles: what ``quick`` (minutes on two cores) and ``smoke`` (seconds) change, dotted; ``paper`` changes nothing.
         paper: where it was published.
         tuned_on_labels: says what was tuned on test labels, where a published setting was; the row is marked.
+        aliases: other names that it answers to.
     """
 
     name: str
@@ -196,6 +199,7 @@ class SystemSpec:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     paper: Paper | None = None
     tuned_on_labels: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 def spec_kind(spec: object) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asd_bench.data.manifest import Reader, check_listing
-from asd_bench.data.store import Store, open_store, pack
+from asd_bench.data.manifest import Progress, Reader, check_listing
+from asd_bench.data.store import Store, pack
 from asd_bench.errors import BenchError
 from asd_bench.keys import digest
 from asd_bench.plugins import Host, did_you_mean, resolve
@@ -79,7 +78,7 @@ def open_dataset(
     data_root: Path | None,
     workspace: Path,
     machines: tuple[str, ...] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Dataset:
     """Find a dataset, list its clips and pack them.
 
@@ -90,7 +89,7 @@ def open_dataset(
         data_root: where the user says it lies; else ``ASD_BENCH_DATA/<name>`` and the plugins' answers are tried.
         workspace: holds the packed clips.
         machines: machine types to take; all that are there if None.
-        progress: called with (machine, clips packed, clips in all).
+        progress: told how far making and packing are.
 
     Raises:
         BenchError: it is not there, a machine is not part of it, or its files cannot be used.
@@ -104,7 +103,7 @@ def open_dataset(
             f"{name} has no machine type '{unknown[0]}'{did_you_mean(unknown[0], spec.machines)}",
             fix=f"its machine types are: {', '.join(spec.machines)}",
         )
-    root = reader.locate(_root(host, spec, data_root), workspace / "cache" / "data")
+    root = reader.locate(_root(host, spec, data_root), workspace / "cache" / "data", progress)
     listing = reader.listing(root, machines)
     there = tuple(machine for machine in spec.machines if (listing.machine == machine).any())
     missing = [machine for machine in machines or () if machine not in there]
@@ -115,10 +114,10 @@ def open_dataset(
     check_listing(listing, there)
     place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
     cache = workspace / "cache" / "clips" / f"{name}-{place}"
-    stores = {}
-    for machine in there:
-        report = None if progress is None else (lambda done, total, m=machine: progress(m, done, total))
-        stores[machine] = pack(listing[listing.machine == machine], machine, root, cache, reader.sample_rate, report)
+    stores = {
+        machine: pack(listing[listing.machine == machine], machine, root, cache, reader.sample_rate, progress)
+        for machine in there
+    }
     real_layout = (root / SYNTHETIC_MARKER).is_file() and not spec.synthetic
     return Dataset(spec, config, f"{name}-synthetic" if real_layout else name, root, there, stores, reader)
 
@@ -131,6 +130,3 @@ def _root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
     if shelf and (Path(shelf) / spec.name).is_dir():
         return Path(shelf) / spec.name
     return host.first("asd_locate_data", dataset=spec)
-
-
-__all__ = ["Dataset", "open_dataset", "open_store"]

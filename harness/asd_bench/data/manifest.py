@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 #: Columns of a listing: what file names and attribute tables tell, without labels. ``path`` is relative to the root.
 LISTING = ("path", "machine", "section", "split", "phase", "domain", "attributes")
 
+#: Called with (what is being done, steps done, steps in all).
+Progress = Callable[[str, int, int], None]
+
 
 class Reader(Protocol):
     """What a `DatasetSpec`'s target does. Built as ``Reader(spec, config)``."""
@@ -22,12 +26,13 @@ class Reader(Protocol):
 
     def __init__(self, spec: DatasetSpec, config: Any) -> None: ...
 
-    def locate(self, root: Path | None, cache: Path) -> Path:
+    def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
         """The folder that holds the machine folders.
 
         Args:
             root: what the user or a plugin named, or None.
             cache: a folder for datasets that are made rather than found.
+            progress: told how far that is.
 
         Raises:
             BenchError: it is not there; the message gives the exact steps to get it.

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asd_bench.data.audio_file import BadAudio, decode
+from asd_bench.data.manifest import Progress
 from asd_bench.errors import BenchError
 from asd_bench.keys import NUMERICS, digest, short
 
@@ -75,7 +75,7 @@ def pack(
     root: Path,
     cache: Path,
     sample_rate: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress,
 ) -> Store:
     """Decode one machine's files into a store, or open the store that is already there.
 
@@ -85,7 +85,7 @@ def pack(
         root: the folder that the paths are relative to.
         cache: the folder that holds the dataset's stores.
         sample_rate: in Hz.
-        progress: called with (clips done, clips in all).
+        progress: told how far it is.
 
     Raises:
         BenchError: files that cannot be used, every one with its cause.
@@ -120,10 +120,10 @@ def _publish(work: Path, target: Path) -> None:
 
 
 def _write(
-    listing: pd.DataFrame, machine: str, root: Path, work: Path, sample_rate: int, progress: Callable | None
+    listing: pd.DataFrame, machine: str, root: Path, work: Path, sample_rate: int, progress: Progress
 ) -> None:
     paths = [root / path for path in listing.path]
-    digests, lengths, silent = _decode_all(paths, work / "raw.i16", sample_rate, progress)
+    digests, lengths, silent = _decode_all(paths, work / "raw.i16", sample_rate, machine, progress)
     table = listing.assign(digest=digests, n_samples=lengths, raw_offset=np.cumsum([0, *lengths[:-1]]), silent=silent)
     notes = _notes(table, machine, sample_rate)
     # Ids are opaque and differ between machines; copies of one sound within a machine are numbered.
@@ -145,7 +145,7 @@ def _write(
 
 
 def _decode_all(
-    paths: list[Path], raw: Path, sample_rate: int, progress: Callable | None
+    paths: list[Path], raw: Path, sample_rate: int, machine: str, progress: Progress
 ) -> tuple[list[str], list[int], list[bool]]:
     def work(path: Path) -> tuple[np.ndarray, str] | str:
         try:
@@ -169,8 +169,7 @@ def _decode_all(
                 digests.append(content)
                 lengths.append(len(samples))
                 silent.append(not samples.any())
-            if progress:
-                progress(done, len(paths))
+            progress(f"packing {machine}", done, len(paths))
     if bad:
         more = f"\n    … and {len(bad) - NAMED_FILES} more" if len(bad) > NAMED_FILES else ""
         raise BenchError(

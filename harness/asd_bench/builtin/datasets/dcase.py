@@ -11,12 +11,21 @@ import pandas as pd
 
 from asd_bench.builtin.datasets.years import YEARS, Year
 from asd_bench.data.audio_file import SUFFIXES
-from asd_bench.data.manifest import LISTING
+from asd_bench.data.manifest import LISTING, Progress
 from asd_bench.errors import BenchError
 from asd_bench.specs import DatasetSpec
 
 #: Folders that each may hold the machine folders, under the root that a user names.
-LAYOUTS = ("", "dev_data/raw", "dev_data", "dev", "{dataset}", "{dataset}/dev_data/raw", "{dataset}/dev_data", "dcase{year}t2/dev_data/raw")
+LAYOUTS = (
+    "",
+    "dev_data/raw",
+    "dev_data",
+    "dev",
+    "{dataset}",
+    "{dataset}/dev_data/raw",
+    "{dataset}/dev_data",
+    "dcase{year}t2/dev_data/raw",
+)
 
 #: Attribute strings that say that a machine's attributes are hidden.
 HIDDEN_ATTRIBUTES = ("", "noAttribute")
@@ -29,11 +38,11 @@ class DcaseReader:
 
     def __init__(self, spec: DatasetSpec, config: Any) -> None:
         self.year: Year = YEARS[spec.name]
-        self.sample_rate = self.year.sample_rate
+        self.sample_rate: int = self.year.sample_rate
 
     # -- where -----------------------------------------------------------------------------------------------------
 
-    def locate(self, root: Path | None, cache: Path) -> Path:
+    def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
         if root is None:
             raise BenchError(f"{self.year.dataset} is not on this machine yet", fix=self._steps())
         if not root.is_dir():
@@ -89,7 +98,7 @@ class DcaseReader:
                 if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                     continue
                 found = self._parse(path.stem)
-                if found is None or found["split"] != split:
+                if found is None or found.get("split", split) != split:
                     foreign.append(f"{split}/{path.name}")
                     continue
                 attributes = found.get("attributes") or ""

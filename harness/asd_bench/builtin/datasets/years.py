@@ -46,6 +46,9 @@ class Year:
         return f"dcase{self.year}"
 
 
+#: 2020's names carry the machine ID and the label; the split is the folder's name.
+NAMES_2020 = (re.compile(r"(?P<label>normal|anomaly)_id_(?P<section>\d\d)_\d{8}"),)
+
 _SEVEN = ("ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve")
 
 _SECTIONED_NAME = re.compile(

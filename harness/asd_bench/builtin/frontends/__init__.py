@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from asd_bench.errors import BenchError
+from asd_bench.hookspecs import hookimpl
 from asd_bench.specs import FrontendSpec, option
 
 #: Smallest normal float32. A floor below it would round to zero on the device, and its logarithm to -inf.
@@ -130,3 +131,8 @@ FRONTENDS: tuple[FrontendSpec, ...] = (
         defaults={**_FIRST_SHOT, "hop": 512},
     ),
 )
+
+
+@hookimpl
+def asd_frontends() -> tuple[FrontendSpec, ...]:
+    return FRONTENDS

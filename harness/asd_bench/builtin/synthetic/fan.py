@@ -98,35 +98,35 @@ class Fan:
         flow *= point.load * (1 + self.swirl * np.cos(blades))
 
         total = tones * np.sqrt(point.load) * (1 + 0.05 * wander(rng, n, 1.0)) + flow
-        if fault.kind in self.FAULTS:
-            total = self._imbalance(total, shaft, fault) + self._bearing(shaft, fault) + self._rub(shaft, fault)
+        if fault.kind == "imbalance":
+            return total * (1 + 0.6 * fault.severity * np.cos(shaft)) + self._whirl(shaft, fault)
+        if fault.kind == "bearing":
+            return total + self._bearing_impacts(shaft, fault)
+        if fault.kind == "rub":
+            return total + self._rub(shaft, fault)
         return total
 
-    def _imbalance(self, total: Signal, shaft: Signal, fault: Fault) -> Signal:
-        """The wheel runs eccentrically: all it radiates swells once per turn, and the mount knocks once per turn."""
-        severity = fault.severity_of("imbalance")
-        swollen = total * (1 + 0.6 * severity * np.cos(shaft))
-        whirl = harmonics(shaft, [1.5 * severity, 0.8 * severity, 0.4 * severity], [0.0, 0.5, 1.0])
+    def _whirl(self, shaft: Signal, fault: Fault) -> Signal:
+        """An eccentric wheel shakes the fan once per turn, and its mount knocks."""
+        whirl = harmonics(shaft, [1.5, 0.8, 0.4], [0.0, 0.5, 1.0])
         mount = ringing([170.0, 310.0, 640.0], [0.012, 0.008, 0.004], [1.0, 0.7, 0.5])
-        knocks = impulses(_passages(shaft, 1.0), 1.2 * severity, len(shaft))
-        return swollen + whirl + convolve(knocks, mount)
+        knocks = convolve(impulses(_passages(shaft, 1.0), 1.2, len(shaft)), mount)
+        return fault.severity * (whirl + knocks)
 
-    def _bearing(self, shaft: Signal, fault: Fault) -> Signal:
+    def _bearing_impacts(self, shaft: Signal, fault: Fault) -> Signal:
         """A pit in the outer race: balls strike it at the defect frequency and the housing rings each time."""
-        severity = fault.severity_of("bearing")
         times = _passages(shaft, self.bearing_order)
         # Slip of the cage makes the spacing uneven by about one per cent of a period.
         period = 1 / (self.bearing_order * (shaft[-1] - shaft[0]) / (2 * np.pi * len(shaft) / RATE))
         times = times + fault.rng.normal(0, 0.01 * period, len(times))
-        strength = 1.2 * severity * jitter(fault.rng, 2.0, len(times))
+        strength = 1.2 * fault.severity * jitter(fault.rng, 2.0, len(times))
         housing = ringing(self.bearing_modes, [0.0025, 0.002, 0.0015], [1.0, 0.8, 0.6])
         return convolve(impulses(times, strength, len(shaft)), housing)
 
     def _rub(self, shaft: Signal, fault: Fault) -> Signal:
         """A blade scrapes the shroud over part of each turn, with a grip that comes and goes."""
-        severity = fault.severity_of("rub")
         contact = np.exp(6 * (np.cos(shaft) - 1)) * amplitude(2 * wander(fault.rng, len(shaft), 2.0))
-        return 0.8 * severity * contact * band_noise(fault.rng, len(shaft), *self.rub_band)
+        return 0.8 * fault.severity * contact * band_noise(fault.rng, len(shaft), *self.rub_band)
 
 
 def _passages(shaft: Signal, per_turn: float) -> Signal:

@@ -109,24 +109,24 @@ class Pump:
         hum = harmonics(motor, self.hum * jitter(rng, 1.0, _N_HUM), rng.uniform(0, 2 * np.pi, _N_HUM))
         hum *= 0.8 + 0.4 * discharge * point.load  # the motor works hardest against the pressure
         total = liquid + hiss + knocks + hum
-        if fault.kind in self.FAULTS:
-            total = total + self._leak(discharge, fault) + self._cavitation(suction, fault)
-        return total
+        if fault.kind == "leak":
+            return total + self._leak(discharge, fault)
+        if fault.kind == "cavitation":
+            return total + self._cavitation(suction, fault)
+        return total  # a missing stroke is heard by what is missing
 
     def _leak(self, discharge: Signal, fault: Fault) -> Signal:
         """A jet through a worn packing: high hiss, a little stronger while there is pressure behind it."""
-        severity = fault.severity_of("leak")
-        level = 0.25 * severity * jitter(fault.rng, 1.0)
+        level = 0.16 * fault.severity * jitter(fault.rng, 1.0)
         return level * (0.7 + 0.6 * discharge) * band_noise(fault.rng, len(discharge), 2800, 7500, order=2)
 
     def _cavitation(self, suction: Signal, fault: Fault) -> Signal:
         """Vapour bubbles that collapse while the pump draws: a crackle like gravel in the pipe."""
-        severity = fault.severity_of("cavitation")
         n = len(suction)
         rate_hz = 250.0
         n_bubbles = fault.rng.poisson(rate_hz * n / RATE)
         sample = fault.rng.integers(0, n, n_bubbles)
-        strength = 1.5 * severity * suction[sample] * jitter(fault.rng, 5.0, n_bubbles)
+        strength = 0.7 * fault.severity * suction[sample] * jitter(fault.rng, 5.0, n_bubbles)
         collapse = ringing(log_uniform(fault.rng, 1500, 6500, 4), [0.0012, 0.001, 0.0008, 0.0006], np.ones(4))
         return convolve(impulses(sample / RATE, strength, n), collapse)
 

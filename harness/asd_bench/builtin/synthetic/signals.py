@@ -79,7 +79,8 @@ def band_noise(rng: np.random.Generator, n: int, low_hz: float, high_hz: float, 
 
 def phase_of(frequency_hz: ArrayLike, n: int) -> Signal:
     """The running phase, in radians, of an oscillation whose frequency may change from sample to sample."""
-    return np.cumsum(np.broadcast_to(np.asarray(frequency_hz, dtype=float), (n,))) * (2 * np.pi / RATE)
+    per_sample = np.broadcast_to(np.asarray(frequency_hz, dtype=np.float64) * (2 * np.pi / RATE), (n,))
+    return np.cumsum(per_sample, dtype=np.float64)
 
 
 def harmonics(phase: Signal, amplitudes: Sequence[float] | Signal, offsets: Sequence[float] | Signal) -> Signal:
@@ -123,10 +124,12 @@ def impulses(times_s: ArrayLike, strengths: ArrayLike, n: int) -> Signal:
     strength = np.broadcast_to(np.asarray(strengths, dtype=float), position.shape)
     inside = (position >= 0) & (position < n - 1)
     position, strength = position[inside], strength[inside]
-    sample = position.astype(int)
+    sample = position.astype(np.intp)
     fraction = position - sample
-    train = np.bincount(sample, strength * (1 - fraction), minlength=n)
-    return train + np.bincount(sample + 1, strength * fraction, minlength=n)
+    train = np.zeros(n)
+    np.add.at(train, sample, strength * (1 - fraction))
+    np.add.at(train, sample + 1, strength * fraction)
+    return train
 
 
 def convolve(x: Signal, response: Signal) -> Signal:

@@ -27,7 +27,7 @@ from asd_bench.builtin.synthetic.signals import (
 
 _RATED_VELOCITY = 0.5  # m/s
 _RATED_ACCELERATION = 0.20 * 9.81  # m/s²
-_N_WHINE = 4
+_N_WHINE = 3
 
 
 def _point(velocity_mm: int, acceleration_g: float, noise: str) -> OperatingPoint:
@@ -104,8 +104,8 @@ class Slider:
         return cls(
             travel_m=rng.uniform(0.25, 0.45),
             pause_s=rng.uniform(0.25, 0.6),
-            whine_hz=float(log_uniform(rng, 1200, 3200)),
-            whine=amplitude(np.array([-12.0, -16.0, -18.0, -20.0]) + rng.normal(0, 4, _N_WHINE)),
+            whine_hz=float(log_uniform(rng, 900, 1900)),
+            whine=amplitude(np.array([-14.0, -14.0, -18.0]) + rng.normal(0, 4, _N_WHINE)),
             rail_band=(float(log_uniform(rng, 120, 300)), float(log_uniform(rng, 900, 1800))),
             ball_band=(float(log_uniform(rng, 2500, 4500)), float(log_uniform(rng, 6000, 7500))),
             balls=float(amplitude(rng.uniform(-18, -12))),
@@ -130,8 +130,8 @@ class Slider:
         knocks = impulses(np.concatenate([strokes.starts, strokes.ends]), force, n)
         total = friction * (1 + 0.1 * wander(rng, n, 8.0)) + whine * np.minimum(pace, 1.5) + convolve(knocks, self.stop)
         if fault.kind == "rub":
-            total = total + self._rub(velocity, fault)
-        return total
+            return total + self._rub(velocity, fault)
+        return total  # the other faults are in the programme
 
     def _programme(self, rng: np.random.Generator, seconds: float, point: OperatingPoint, fault: Fault) -> Strokes:
         """Strokes from shortly before the clip until its end, with what the fault does to their timing."""
@@ -164,14 +164,13 @@ class Slider:
         """How much longer than it should each stroke takes: a slipping belt gets worse along the clip."""
         severity = fault.severity_of("speed drift")
         progress = np.clip(np.arange(n_strokes) * period / seconds, 0, 1)
-        return 1 + 0.5 * severity * (0.3 + 0.7 * progress)
+        return 1 + 0.35 * severity * (0.3 + 0.7 * progress)
 
     def _rub(self, velocity: Signal, fault: Fault) -> Signal:
         """A dry guide over part of the rail: stick-slip squeal whose pitch sags with the velocity, and scraping."""
-        severity = fault.severity_of("rub")
         n = len(velocity)
         grip = np.clip(wander(fault.rng, n, 1.5) + 0.5, 0, 1.5) * np.clip(velocity / _RATED_VELOCITY, 0, 1)
         pitch = self.squeal_hz * (0.92 + 0.08 * velocity / _RATED_VELOCITY) * (1 + 0.004 * wander(fault.rng, n, 20.0))
-        squeal = harmonics(phase_of(pitch, n), [0.6, 0.25, 0.1], [0.0, 1.0, 2.0])
+        squeal = harmonics(phase_of(pitch, n), [0.6, 0.25], [0.0, 1.0])
         scrape = 0.5 * band_noise(fault.rng, n, 2000, 6000)
-        return 0.6 * severity * grip * (squeal + scrape)
+        return 0.6 * fault.severity * grip * (squeal + scrape)

@@ -101,7 +101,7 @@ def machine_sound(clip: Clip, point: OperatingPoint, conditions: Conditions, fau
     site = _site(conditions.seed, clip.machine, clip.section)
     rng = _clip_stream(clip, conditions.seed, "machine")
     sound = site.machine.sound(rng, _n_samples(conditions) + LEAD_IN, point, fault)
-    recorded = record(sound, site.room, _microphone(conditions.seed, point.microphone))
+    recorded = record(sound, _response(conditions.seed, clip.machine, clip.section, point.microphone))
     return recorded * (site.level / _reference_rms(conditions.seed, clip.machine, clip.section, point))
 
 
@@ -138,6 +138,12 @@ def _microphone(seed: int, name: str) -> Signal:
 
 
 @lru_cache(maxsize=64)
+def _response(seed: int, machine: str, section: str, microphone: str) -> Signal:
+    """The impulse response from the machine to the recording."""
+    return np.convolve(_site(seed, machine, section).room, _microphone(seed, microphone))
+
+
+@lru_cache(maxsize=64)
 def _factory(seed: int, name: str) -> Factory:
     return Factory.draw(stream(seed, "factory", name))
 
@@ -151,4 +157,4 @@ def _reference_rms(seed: int, machine: str, section: str, point: OperatingPoint)
     site = _site(seed, machine, section)
     rng = stream(seed, machine, section, "reference")
     sound = site.machine.sound(rng, _REFERENCE_SECONDS * RATE + LEAD_IN, point, healthy())
-    return active_rms(record(sound, site.room, _microphone(seed, point.microphone)))
+    return active_rms(record(sound, _response(seed, machine, section, point.microphone)))

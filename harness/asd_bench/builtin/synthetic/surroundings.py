@@ -25,11 +25,13 @@ from asd_bench.builtin.synthetic.signals import (
     wander,
 )
 
+#: Samples by which a sound must be longer than the clip made of it, see `record`.
+LEAD_IN = int(0.2 * RATE)
+
 _MAINS_HZ = 50.0
 _N_MAINS = 10
 _N_NEIGHBOURS = 6
 _N_PANELS = 12
-_FADE_S = 0.2
 
 #: White noise of microphone and amplifier, relative to the lowest band of the background.
 _SELF_NOISE = 0.06
@@ -104,7 +106,7 @@ class Factory:
             colour=amplitude(np.array([level for _, level in _BACKGROUND]) + rng.normal(0, 2, len(_BACKGROUND))),
             mains=amplitude(-14 - 2.5 * np.arange(_N_MAINS) + rng.normal(0, 5, _N_MAINS)),
             neighbour_hz=log_uniform(rng, 180, 2600, _N_NEIGHBOURS),
-            neighbours=amplitude(rng.uniform(-36, -24, _N_NEIGHBOURS)),
+            neighbours=amplitude(rng.uniform(-32, -18, _N_NEIGHBOURS)),
             clanks_per_s=rng.uniform(0.1, 0.3),
             clank_hz=(float(log_uniform(rng, 500, 1000)), float(log_uniform(rng, 2500, 5500))),
             blasts_per_s=rng.uniform(0.02, 0.06),
@@ -162,16 +164,10 @@ class Factory:
         return envelope * band_noise(rng, n, 700, 6000)
 
 
-def record(sound: Signal, *responses: Signal) -> Signal:
-    """A sound after the filters on its way, with the hush before the first echo left out.
+def record(sound: Signal, response: Signal) -> Signal:
+    """A sound through the filter on its way, without the first `LEAD_IN` samples.
 
-    The first `_FADE_S` seconds of a filtered sound lack the tail of what sounded before; machine and noise are made
-    that much longer and cut here, so that a clip begins in the middle of the factory's day.
+    Those lack the echoes of what sounded before; machine and noise are made that much longer and cut here, so that a
+    clip begins in the middle of the factory's day.
     """
-    for response in responses:
-        sound = convolve(sound, response)
-    return sound[LEAD_IN:]
-
-
-#: Samples by which a sound must be longer than the clip made of it, see `record`.
-LEAD_IN = int(_FADE_S * RATE)
+    return convolve(sound, response)[LEAD_IN:]

@@ -87,7 +87,7 @@ class Valve:
         strength = jitter(rng, 1.0, len(openings))
         openings, strength = self._irregular(openings, strength, fault)
         sluggish = fault.severity_of("sluggish")
-        strength = strength * amplitude(-12 * sluggish)
+        strength = strength * amplitude(-7 * sluggish)
         # A plunger that creeps strikes softly: the high modes hardly sound, and it rings and closes later.
         gains = self.mode_gains * jitter(rng, 0.7, _N_MODES) * amplitude(-8 * sluggish * self.mode_hz / 8000)
         click = ringing(self.mode_hz, self.mode_s * (1 + sluggish), gains)
@@ -99,7 +99,7 @@ class Valve:
         total = convolve(blows, click) + puffs
         if fault.kind == "leak":
             # Air through a seat that no longer closes: a steady hiss, a little uneven.
-            total = total + 0.03 * fault.severity * band_noise(fault.rng, n, 2500, 7600, order=2)
+            total = total + 0.02 * fault.severity * band_noise(fault.rng, n, 2500, 7600, order=2)
         return total
 
     def _schedule(self, rng: np.random.Generator, seconds: float, point: OperatingPoint) -> Signal:
