@@ -5,6 +5,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from asd_bench.errors import BenchError
 from asd_bench.metrics import roc
 from asd_bench.metrics.bootstrap import (
@@ -15,8 +18,6 @@ from asd_bench.metrics.bootstrap import (
     resampled_pauc,
 )
 from asd_bench.metrics.official import RULES, evaluate
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from asd_bench.metrics.official import RULES, evaluate, harmonic_mean
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from asd_bench.errors import BenchError
-from asd_bench.metrics.official import RULES, RocMetric, YearRule, evaluate, harmonic_mean, rule_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asd_bench.errors import BenchError
+from asd_bench.metrics.official import RULES, RocMetric, YearRule, evaluate, harmonic_mean, rule_of
 
 EPSILON = sys.float_info.epsilon
 CHANCE_OR_WORSE = 9 / 19  # the pAUC of a section whose highest scores all belong to normal clips

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from asd_bench.errors import BenchError
-from asd_bench.metrics.roc import auc, pauc, roc_points
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from asd_bench.errors import BenchError
+from asd_bench.metrics.roc import auc, pauc, roc_points
 
 EXACT = {"rel": 1e-12, "abs": 1e-15}
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from asd_bench.errors import BenchError
 from asd_bench.metrics.threshold import Threshold, gamma_threshold
-from scipy import stats
 
 
 def test_it_is_the_baselines_percentile():

@@ -94,8 +94,8 @@ def open_dataset(
     Raises:
         BenchError: it is not there, a machine is not part of it, or its files cannot be used.
     """
-    entry = host.get("dataset", name)
-    spec: DatasetSpec = entry.spec
+    spec: DatasetSpec = host.get("dataset", name).spec
+    name = spec.name
     reader: Reader = resolve(spec.target, f"the dataset '{name}'")(spec, config)
     unknown = [machine for machine in machines or () if machine not in spec.machines]
     if unknown:

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
 from asd_bench.errors import BenchError
 from asd_bench.metrics.official import OMEGA, YearRule, evaluate, summarise
 from asd_bench.metrics.roc import MAX_FALSE_POSITIVE_RATE
-from numpy.typing import ArrayLike, NDArray
 
 #: The numbers that get an interval, overall and for every machine type.
 SUMMARY_METRICS = (OMEGA, "auc", "pauc")

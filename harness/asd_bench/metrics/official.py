@@ -19,9 +19,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
 from asd_bench.errors import BenchError
 from asd_bench.metrics import roc
-from numpy.typing import ArrayLike, NDArray
 
 Domain = Literal["source", "target"]
 

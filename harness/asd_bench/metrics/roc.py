@@ -9,8 +9,9 @@ clips, is a different number: do not compare the two.
 from __future__ import annotations
 
 import numpy as np
-from asd_bench.errors import BenchError
 from numpy.typing import ArrayLike, NDArray
+
+from asd_bench.errors import BenchError
 
 #: The challenge's upper limit of the false-positive rate for the pAUC, all years.
 MAX_FALSE_POSITIVE_RATE = 0.1

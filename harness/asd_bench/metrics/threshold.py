@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from asd_bench.errors import BenchError
 from numpy.typing import ArrayLike, NDArray
+
+from asd_bench.errors import BenchError
 
 #: The percentile that all baselines use.
 BASELINE_QUANTILE = 0.9
