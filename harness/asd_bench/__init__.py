@@ -1,7 +1,8 @@
 """asd-bench: a plugin-based benchmark harness for anomalous sound detection (DCASE Challenge Task 2).
 
-These are the public names. A plugin imports them from here, `asd_bench.training` and `asd_bench.backbones`, and its tests
-use `asd_bench.testing`; everything else may change without notice. Importing this package imports neither torch nor numpy.
+These are the public names. A plugin imports them from here, `asd_bench.training` and `asd_bench.backbones`, and its
+tests use `asd_bench.testing`; everything else may change without notice. Importing this package imports neither torch
+nor numpy.
 """
 
 from __future__ import annotations

@@ -32,20 +32,27 @@ class Layer:
 
 @dataclass
 class Node:
-    """One configured part while its layers are applied: values and origins by field name."""
+    """One configured part while its layers are applied.
+
+    Attributes:
+        title: how messages call it.
+        addresses: what may stand before the dot in ``--set``.
+        schema: its configuration dataclass.
+        values, origins: by field name.
+    """
 
     title: str
     addresses: frozenset[str]
-    type: type
+    schema: Any
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, title: str, addresses: Iterable[str], type_: type) -> Node:
-        node = cls(title, frozenset(addresses), type_)
-        for item in dataclasses.fields(type_):
-            value = item.default if item.default is not dataclasses.MISSING else item.default_factory()  # type: ignore[misc]
-            node.values[item.name] = value
+    def of(cls, title: str, addresses: Iterable[str], schema: Any) -> Node:
+        node = cls(title, frozenset(addresses), schema)
+        default = schema()
+        for item in dataclasses.fields(schema):
+            node.values[item.name] = getattr(default, item.name)
             node.origins[item.name] = "default"
         return node
 
@@ -59,8 +66,8 @@ class Node:
                 where=origin,
                 fix=f"its options are: {', '.join(self.values) or 'none'}",
             )
-        hints = typing.get_type_hints(self.type)
-        item = {item.name: item for item in dataclasses.fields(self.type)}[name]
+        hints = typing.get_type_hints(self.schema)
+        item = {item.name: item for item in dataclasses.fields(self.schema)}[name]
         coerced = coerce(value, hints[name], f"{self.title}.{name}", origin)
         minimum = item.metadata.get("minimum")
         if minimum is not None and coerced is not None and coerced < minimum:
@@ -168,7 +175,9 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
             f"the system '{spec.name}' has no profile '{profile}'{did_you_mean(profile, known)}",
             fix=f"its profiles are: {', '.join(known)}",
         )
-    tree = [_Branch.of(host, member.detector, {member.label, member.detector}, member.config) for member in spec.members]
+    tree = [
+        _Branch.of(host, member.detector, {member.label, member.detector}, member.config) for member in spec.members
+    ]
     ensembler = host.get("ensembler", spec.ensembler).spec
     ensembler_node = Node.of(spec.ensembler, {"ensembler"}, ensembler.config)
     nodes = [ensembler_node, *(node for branch in tree for node in branch.nodes())]
@@ -415,5 +424,5 @@ def describe(nodes: Iterable[Node]) -> list[tuple[str, str, Any, str, str]]:
     return [
         (node.title, item.name, node.values[item.name], node.origins[item.name], doc_of(item))
         for node in nodes
-        for item in dataclasses.fields(node.type)
+        for item in dataclasses.fields(node.schema)
     ]

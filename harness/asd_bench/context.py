@@ -84,7 +84,7 @@ class Context:
     upstream: Mapping[str, Mapping[str, UpstreamFit]] = field(default_factory=dict)
 
     def seed_of(self, *axis: Any) -> int:
-        """A 63-bit seed for a named axis, e.g. ``seed_of("crops", epoch)``: the same on every machine and in any order."""
+        """A 63-bit seed for a named axis, e.g. ``seed_of("crops", epoch)``: the same on every machine."""
         text = canonical([self.seed, *axis])
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

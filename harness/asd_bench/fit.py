@@ -1,7 +1,7 @@
 """One fit from beginning to end: a JSON document in, a directory of plain files out.
 
-`run_fit` reads as what happens. It runs in the driver or in a worker, knows no labels and no file names, needs no plugin
-discovery and no tracking store; nothing but the fit's directory leaves it.
+`run_fit` reads as what happens. It runs in the driver or in a worker, knows no labels and no file names, needs no
+plugin discovery and no tracking store; nothing but the fit's directory leaves it.
 """
 
 from __future__ import annotations
@@ -247,10 +247,8 @@ def _listen(job: FitJob, device: Any) -> tuple[Audio, Audio, Any]:
             fix="choose a detector that needs no classes for this machine, or leave the machine out with --machine",
         )
     key, cache = frontend_key(dict(spec.frontend)), workspace / "cache" / "frames"
-    train, test = (
-        Audio(as_clips(rows, split, classes), rows, stores, frontend, key, device, cache)
-        for rows, split in ((train_rows, "train"), (test_rows, "test"))
-    )
+    train = Audio(as_clips(train_rows, "train", classes), train_rows, stores, frontend, key, device, cache)
+    test = Audio(as_clips(test_rows, "test", classes), test_rows, stores, frontend, key, device, cache)
     return train, test, classes
 
 
@@ -382,7 +380,9 @@ def _cause(error: Exception, spec: FitSpec) -> str:
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    return f"the detector '{spec.detector}' of the plugin '{spec.plugin}' raised {type(error).__name__}: {error} ({place})"
+    return (
+        f"the detector '{spec.detector}' of the plugin '{spec.plugin}' raised {type(error).__name__}: {error} ({place})"
+    )
 
 
 def environment(device: Any) -> dict[str, Any]:

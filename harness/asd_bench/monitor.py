@@ -1,4 +1,4 @@
-"""Samples of CPU, memory and GPU during a fit, written to its event log under the names that MLflow's own monitor uses."""
+"""Samples of CPU, memory and GPU during a fit, in its event log, under the names that MLflow's own monitor uses."""
 
 from __future__ import annotations
 

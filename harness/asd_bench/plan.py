@@ -57,7 +57,11 @@ class Planner:
     rerun: bool
 
     def plan(
-        self, systems: Iterable[ResolvedSystem], dataset: Dataset, seeds: Iterable[int], machines: tuple[str, ...] | None
+        self,
+        systems: Iterable[ResolvedSystem],
+        dataset: Dataset,
+        seeds: Iterable[int],
+        machines: tuple[str, ...] | None,
     ) -> Plan:
         """Plan every system × seed on a dataset.
 
@@ -104,7 +108,7 @@ class Planner:
             identity = job.score_key
             if identity not in plan.jobs:
                 plan.jobs[identity] = job
-                plan.waits[identity] = frozenset(used.score_key for used in sum(upstream.values(), []))
+                plan.waits[identity] = frozenset(used.score_key for fits in upstream.values() for used in fits)
             jobs.append(plan.jobs[identity])
         return jobs
 
@@ -151,9 +155,7 @@ class Planner:
             scored_key=content(visible(tested, "test", section, reveals)) if tested else digest([]),
             reveals={"train": tuple(sorted(reveals.train)), "test": tuple(sorted(reveals.test))},
             upstream={
-                role: {
-                    job.spec.scope_name: job.folder.relative_to(self.workspace.path).as_posix() for job in jobs
-                }
+                role: {job.spec.scope_name: job.folder.relative_to(self.workspace.path).as_posix() for job in jobs}
                 for role, jobs in upstream.items()
             },
             device=self.device,
@@ -196,5 +198,3 @@ def merge(plans: Iterable[Plan]) -> Plan:
         merged.waits |= plan.waits
         merged.results += plan.results
     return merged
-
-

@@ -1,7 +1,7 @@
 """Finding plugins, and living with those that are broken.
 
-One plugin that cannot be imported, misspells a hook or returns nonsense is named with its cause; everything else goes on
-working. It becomes an error only when something is asked for that it might have provided.
+One plugin that cannot be imported, misspells a hook or returns nonsense is named with its cause; everything else goes
+on working. It becomes an error only when something is asked for that it might have provided.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Host:
 
     def load_builtin(self) -> None:
         for name in BUILTIN:
-            self._load(lambda name=name: importlib.import_module(name), f"builtin-{name.rpartition('.')[2]}", "asd-bench", version("asd-bench"))
+            load = functools.partial(importlib.import_module, name)
+            self._load(load, f"builtin-{name.rpartition('.')[2]}", "asd-bench", version("asd-bench"))
 
     def load_installed(self) -> None:
         """Register every installed plugin that ``ASD_BENCH_PLUGINS`` and ``ASD_BENCH_BLOCK_PLUGINS`` allow."""

@@ -1,4 +1,4 @@
-"""What a plugin's classes look like: the four methods of a detector, the two of an ensembler, the call of a frontend."""
+"""What a plugin's classes look like: a detector's four methods, an ensembler's two, a frontend's call."""
 
 from __future__ import annotations
 

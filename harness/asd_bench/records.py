@@ -119,7 +119,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BenchError(f"the record cannot be read: {error}", where=path, fix="delete its folder and run again") from error
+        raise BenchError(
+            f"the record cannot be read: {error}", where=path, fix="delete its folder and run again"
+        ) from error
 
 
 def write_scores(path: Path, scores: pd.DataFrame) -> None:
@@ -138,7 +140,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise BenchError(f"the scores cannot be read: {error}", where=path, fix="delete its folder and run again") from error
+        raise BenchError(
+            f"the scores cannot be read: {error}", where=path, fix="delete its folder and run again"
+        ) from error
 
 
 def is_done(fit: Path, key: str) -> bool:

@@ -68,7 +68,9 @@ def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
     fused_test = test_clips.assign(score=np.asarray(ensembler.combine(test_scores), dtype=np.float64))
     _check_fused(plan, fused_train, fused_test)
     thresholds = _thresholds(fused_train)
-    limit = [thresholds[machine, section][0] for machine, section in zip(fused_test.machine, fused_test.section, strict=True)]
+    limit = [
+        thresholds[machine, section][0] for machine, section in zip(fused_test.machine, fused_test.section, strict=True)
+    ]
     labelled = _with_truth(fused_test.assign(decision=(fused_test.score > limit).astype(int)), plan, machines)
     return Fused(labelled, fused_train, thresholds)
 
@@ -129,7 +131,9 @@ def make_result(plan: ResultPlan, workspace: Workspace, remake: bool) -> Path:
 # -- fusing ------------------------------------------------------------------------------------------------------------
 
 
-def _member(jobs: tuple[FitJob, ...], plan: ResultPlan, label: str, machines: tuple[str, ...], split: str) -> pd.DataFrame:
+def _member(
+    jobs: tuple[FitJob, ...], plan: ResultPlan, label: str, machines: tuple[str, ...], split: str
+) -> pd.DataFrame:
     """One member's scores over its fits: clip_id, machine, section, score."""
     import pandas as pd
 
@@ -154,7 +158,9 @@ def _common_clips(members: Mapping[str, pd.DataFrame], plan: ResultPlan) -> pd.D
     first, *others = tables.items()
     for label, table in tables.items():
         if table.clip_id.duplicated().any():
-            raise BenchError(f"{plan.label}: the member '{label}' scored clips more than once", fix="run with --on-existing rerun")
+            raise BenchError(
+                f"{plan.label}: the member '{label}' scored clips more than once", fix="run with --on-existing rerun"
+            )
     for label, table in others:
         if not table.equals(first[1]):
             raise BenchError(
@@ -192,7 +198,7 @@ def _check_fused(plan: ResultPlan, *tables: pd.DataFrame) -> None:
 def _thresholds(train: pd.DataFrame) -> dict[tuple[str, str], tuple[float, str]]:
     from asd_bench.metrics.threshold import gamma_threshold
 
-    found = {}
+    found: dict[tuple[str, str], tuple[float, str]] = {}
     for (machine, section), rows in train.groupby(["machine", "section"]):
         threshold = gamma_threshold(rows.score.to_numpy())
         found[str(machine), str(section)] = (threshold.value, threshold.method)

@@ -1,4 +1,4 @@
-"""Running a plan: fits go to an executor as soon as what they wait for is done, results are made as soon as they can be.
+"""Running a plan: a fit starts as soon as what it waits for is done, a result is made as soon as its fits are.
 
 The driver is the only one that talks to plugins' event hooks, and through them to the tracking store.
 """
@@ -61,7 +61,9 @@ class RunReport:
     failures: list[str] = field(default_factory=list)
 
 
-def run_plan(plan: Plan, host: Host, executor: Executor, workspace: Workspace, display: Display, remake: bool) -> RunReport:
+def run_plan(
+    plan: Plan, host: Host, executor: Executor, workspace: Workspace, display: Display, remake: bool
+) -> RunReport:
     """Make every fit and result of a plan.
 
     A fit that fails fails what waits for it and the results that need it; everything else goes on.
@@ -129,9 +131,7 @@ def _start(job: FitJob, host: Host, display: Display, tail: _Tail) -> None:
     host.tell("asd_fit_started", fit=FitStarted(job.spec.key, job.folder, job.dataset, document))
 
 
-def _finish(
-    job: FitJob, outcome: FitOutcome, host: Host, display: Display, tail: _Tail, report: RunReport
-) -> None:
+def _finish(job: FitJob, outcome: FitOutcome, host: Host, display: Display, tail: _Tail, report: RunReport) -> None:
     tail.leave(job)
     report.outcomes[job.score_key] = outcome
     if outcome.state == "failed":

@@ -106,9 +106,7 @@ class Session:
 
         request = self.request
         display.start(self)
-        self.host.tell(
-            "asd_run_started", run=RunStarted(self.workspace, request.tracking, request.tracking_uri)
-        )
+        self.host.tell("asd_run_started", run=RunStarted(self.workspace, request.tracking, request.tracking_uri))
         executor = self._executor()
         report = None
         try:
@@ -139,7 +137,9 @@ class Session:
                 {
                     address: value
                     for address, value in layer.values.items()
-                    if address.startswith("dataset.") or len(self.request.systems) == 1 or knows_address(self.host, spec, address)
+                    if address.startswith("dataset.")
+                    or len(self.request.systems) == 1
+                    or knows_address(self.host, spec, address)
                 },
             )
             for layer in self.request.layers
@@ -159,7 +159,9 @@ class Session:
         request = self.request
         name = request.executor or ("process" if request.workers > 1 or request.fit_timeout else "inline")
         if name == "inline" and (request.workers > 1 or request.fit_timeout):
-            raise BenchError("the inline executor makes one fit at a time, in this process", fix="use --executor process")
+            raise BenchError(
+                "the inline executor makes one fit at a time, in this process", fix="use --executor process"
+            )
         options = {"workers": request.workers, "timeout": request.fit_timeout}
         executor = self.host.first("asd_make_executor", name=name, options=options)
         if executor is None:
@@ -191,7 +193,9 @@ def resolve_device(name: str) -> str:
         if device.type == "cuda":
             torch.cuda.get_device_properties(device)
     except (RuntimeError, AssertionError) as error:
-        raise BenchError(f"the device '{name}' cannot be used: {str(error).splitlines()[0]}", fix="--device auto") from error
+        raise BenchError(
+            f"the device '{name}' cannot be used: {str(error).splitlines()[0]}", fix="--device auto"
+        ) from error
     return str(device)
 
 
@@ -208,7 +212,9 @@ def suite_of(path: Path) -> dict[str, Any]:
     for name in document:
         if name not in known:
             raise BenchError(
-                f"a suite has no entry '{name}'{did_you_mean(str(name), known)}", where=path, fix=f"its entries: {', '.join(known)}"
+                f"a suite has no entry '{name}'{did_you_mean(str(name), known)}",
+                where=path,
+                fix=f"its entries: {', '.join(known)}",
             )
     for name in ("systems", "datasets"):
         if not document.get(name):
@@ -218,7 +224,11 @@ def suite_of(path: Path) -> dict[str, Any]:
         for name, value in document.items()
         if name in ("systems", "datasets", "machines")
     }
-    suite: dict[str, Any] = {**lists, "profile": document.get("profile"), "layer": Layer(f"suite {path.name}", flatten(document.get("set") or {}))}
+    suite: dict[str, Any] = {
+        **lists,
+        "profile": document.get("profile"),
+        "layer": Layer(f"suite {path.name}", flatten(document.get("set") or {})),
+    }
     if "seeds" in document:
         seeds = document["seeds"]
         suite["seeds"] = tuple(seeds) if isinstance(seeds, list) else Seeds().convert(str(seeds), None, None)

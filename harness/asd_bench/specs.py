@@ -1,7 +1,8 @@
 """Frozen declarations: what a plugin returns from its hooks.
 
 A spec names its heavy class by a lazy string, ``"package.module:Class"``, so that declaring costs no import of torch.
-Configuration classes are plain frozen dataclasses whose every field is made with `option`, which carries its documentation.
+Configuration classes are plain frozen dataclasses whose every field is made with `option`, which carries its
+documentation.
 """
 
 from __future__ import annotations
@@ -185,7 +186,8 @@ class SystemSpec:
         members: detectors whose scores are fused.
         ensembler: name of the ensembler.
         recipe: dotted configuration values of the published system (``{"pae.hop": 1}``).
-        profiles: what ``quick`` (minutes on two cores) and ``smoke`` (seconds) change, dotted; ``paper`` changes nothing.
+        profiles: what ``quick`` (minutes on two cores) and ``smoke`` (seconds) change, dotted; ``paper`` changes
+            nothing.
         paper: where it was published.
         tuned_on_labels: says what was tuned on test labels, where a published setting was; the row is marked.
         aliases: other names that it answers to.

@@ -52,7 +52,9 @@ class LazyGroup(click.Group):
         except click.UsageError as error:
             from asd_bench.plugins import did_you_mean
 
-            raise click.UsageError(f"{error.message.rstrip('.')}{did_you_mean(args[0], self.list_commands(ctx))}", ctx) from None
+            raise click.UsageError(
+                f"{error.message.rstrip('.')}{did_you_mean(args[0], self.list_commands(ctx))}", ctx
+            ) from None
 
     def _add_plugin_commands(self) -> None:
         if not self.commands:

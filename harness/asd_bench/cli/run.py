@@ -106,9 +106,17 @@ def _request(options: dict[str, Any]) -> Request:
         layers=tuple(layers),
         **{
             name: options[name]
-            for name in ("data_root", "workspace", "device", "executor", "workers", "fit_timeout", "on_existing", "bundle")
+            for name in (
+                "data_root",
+                "workspace",
+                "device",
+                "executor",
+                "workers",
+                "fit_timeout",
+                "on_existing",
+                "bundle",
+            )
         },
         tracking=not options["no_track"],
         tracking_uri=options["tracking_uri"],
     )
-

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from asd_bench.keys import short
@@ -110,9 +118,11 @@ class RunDisplay:
     def result_made(self, plan: ResultPlan, document: Mapping[str, Any]) -> None:
         omega = document["metrics"]["overall"]["omega"]
         low, high = document["intervals"]["overall"]["omega"]
+        interval = (
+            f"95 % over clips {100 * low:.2f}–{100 * high:.2f}, seed {plan.seed}, result {short(document['key'])}"
+        )
         self.console.print(
-            f"[bold]{plan.system.spec.name:<18}[/] [bold green]Ω {100 * omega:.2f}[/] "
-            f"[dim]95 % over clips {100 * low:.2f}–{100 * high:.2f}, seed {plan.seed}, result {short(document['key'])}[/]"
+            f"[bold]{plan.system.spec.name:<18}[/] [bold green]Ω {100 * omega:.2f}[/] [dim]{interval}[/]"
         )
 
     def result_failed(self, plan: ResultPlan, message: str) -> None:
@@ -124,7 +134,9 @@ class RunDisplay:
     def summary(self, session: Session, report: RunReport) -> None:
         states = [outcome.state for outcome in report.outcomes.values()]
         text = ", ".join(f"{states.count(state)} {state}" for state in ("done", "skipped", "failed") if state in states)
-        self.console.print(f"fits: {text or 'none'}; results: {len(report.results)}, in {session.workspace.path}", soft_wrap=True)
+        self.console.print(
+            f"fits: {text or 'none'}; results: {len(report.results)}, in {session.workspace.path}", soft_wrap=True
+        )
         for problem in session.host.problems:
             self.console.print(f"[yellow]plugin problem:[/] {problem}")
         if report.results:

@@ -69,7 +69,7 @@ def visible(stores: Iterable[Store], split: Split, section: str | None, reveals:
 
 
 def content(rows: pd.DataFrame) -> str:
-    """Digest of clips as a detector sees them: sound, machine, section and revealed metadata. Their order is no part."""
+    """Digest of clips as a detector sees them: sound, machine, section, revealed metadata; whatever their order."""
     columns = ["clip_id", "digest", "machine", "section", "domain", "attributes"]
     return digest(sorted(rows[columns].astype(str).values.tolist()))
 
@@ -78,7 +78,7 @@ def as_clips(rows: pd.DataFrame, split: Split, classes: Classes) -> Clips:
     """The detector's view of `visible` rows."""
     if split == "train":
         class_id = classes.ids(rows)
-        candidates = tuple((int(number),) for number in class_id)
+        candidates: tuple[tuple[int, ...], ...] = tuple((int(number),) for number in class_id)
     else:
         class_id = np.full(len(rows), -1, dtype=np.int64)
         candidates = classes.candidates(rows.machine.tolist(), rows.section.tolist())

@@ -53,7 +53,9 @@ class Dataset:
             store = self.stores[machine]
             rows = store.table.merge(store.files(), on="clip_id")
             rows = rows[rows.split == "test"]
-            parts.append(rows.assign(label=self.reader.labels(rows))[["clip_id", "machine", "section", "domain", "label"]])
+            parts.append(
+                rows.assign(label=self.reader.labels(rows))[["clip_id", "machine", "section", "domain", "label"]]
+            )
         return pd.concat(parts, ignore_index=True)
 
     def counts(self, machines: tuple[str, ...]) -> dict[tuple[str, str], tuple[int, int]]:

@@ -1,8 +1,8 @@
 """The packed clip store: every file decoded once, int16, one memory-mapped array per machine type.
 
-A store is a folder ``<machine>-<key>/`` with ``audio.i16`` (all clips end to end), ``clips.parquet`` (what they are, without
-paths) and ``files.parquet`` (where they came from, which no detector is given). Its key covers the files' names, sizes and
-times, so a change makes a new store and an unchanged dataset is not read again.
+A store is a folder ``<machine>-<key>/`` with ``audio.i16`` (all clips end to end), ``clips.parquet`` (what they are,
+without paths) and ``files.parquet`` (where they came from, which no detector is given). Its key covers the files'
+names, sizes and times, so a change makes a new store and an unchanged dataset is not read again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def pack(
     listing = listing.sort_values("path", kind="stable").reset_index(drop=True)
     stats = [(root / path).stat() for path in listing.path]
     state = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
-    key = short(digest([NUMERICS, str(root.resolve()), sample_rate, listing.astype(str).to_dict("split")["data"], state]))
+    key = short(
+        digest([NUMERICS, str(root.resolve()), sample_rate, listing.astype(str).to_dict("split")["data"], state])
+    )
     target = cache / f"{machine}-{key}"
     if target.is_dir():
         return open_store(target)
@@ -119,9 +121,7 @@ def _publish(work: Path, target: Path) -> None:
             raise
 
 
-def _write(
-    listing: pd.DataFrame, machine: str, root: Path, work: Path, sample_rate: int, progress: Progress
-) -> None:
+def _write(listing: pd.DataFrame, machine: str, root: Path, work: Path, sample_rate: int, progress: Progress) -> None:
     paths = [root / path for path in listing.path]
     digests, lengths, silent = _decode_all(paths, work / "raw.i16", sample_rate, machine, progress)
     table = listing.assign(digest=digests, n_samples=lengths, raw_offset=np.cumsum([0, *lengths[:-1]]), silent=silent)
@@ -138,7 +138,18 @@ def _write(
             audio.write(raw[start : start + length].data)
     del raw
     (work / "raw.i16").unlink()
-    columns = ["clip_id", "machine", "section", "split", "phase", "domain", "attributes", "n_samples", "offset", "digest"]
+    columns = [
+        "clip_id",
+        "machine",
+        "section",
+        "split",
+        "phase",
+        "domain",
+        "attributes",
+        "n_samples",
+        "offset",
+        "digest",
+    ]
     table[columns].to_parquet(work / "clips.parquet", index=False)
     table[["clip_id", "path"]].to_parquet(work / "files.parquet", index=False)
     (work / "notes.json").write_text(json.dumps(notes))

@@ -1,7 +1,7 @@
 """Fits in worker processes that live as long as the run.
 
-A worker is a Python process that reads one job per line and answers with one outcome per line. Each is looked after by one
-thread here, so that a worker that dies or hangs costs the fit it was making and nothing else.
+A worker is a Python process that reads one job per line and answers with one outcome per line. Each is looked after
+by one thread here, so that a worker that dies or hangs costs the fit it was making and nothing else.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ class ProcessExecutor:
         if not ready:
             worker.kill()
             worker.wait()
-            return FitOutcome("failed", self._timeout or 0.0, f"{name} was given up after {self._timeout:g} s (--fit-timeout)")
+            return FitOutcome(
+                "failed", self._timeout or 0.0, f"{name} was given up after {self._timeout:g} s (--fit-timeout)"
+            )
         answer = worker.stdout.readline()
         if answer:
             return FitOutcome(**json.loads(answer))

@@ -1,4 +1,4 @@
-"""A worker process: ``python -m asd_bench.executors.worker`` reads jobs and writes outcomes, one JSON document per line."""
+"""A worker process, ``python -m asd_bench.executors.worker``: a job per line in, an outcome per line out, both JSON."""
 
 from __future__ import annotations
 

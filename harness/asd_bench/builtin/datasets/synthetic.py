@@ -47,7 +47,10 @@ class SyntheticReader(DcaseReader):
         with locked(folder):
             if not (folder / MARKER).is_file():
                 write_dataset(
-                    self.year.year, self._config, folder, lambda done, total: progress(f"making {self._name}", done, total)
+                    self.year.year,
+                    self._config,
+                    folder,
+                    lambda done, total: progress(f"making {self._name}", done, total),
                 )
         return folder
 
@@ -61,7 +64,7 @@ class SyntheticReader(DcaseReader):
             raise BenchError(
                 f"this folder holds no complete {self._name} ({MARKER} is missing)",
                 where=root,
-                fix=f"leave --data-root out, and it is made in the workspace; or asd-bench data make {self._name} FOLDER",
+                fix=f"leave --data-root out to have it made, or asd-bench data make {self._name} FOLDER",
             )
         made = json.loads((root / MARKER).read_text(encoding="utf-8"))
         if made["year"] != self.year.year or made["config"] != config:

@@ -58,7 +58,7 @@ _SECTIONED_NAME = re.compile(
 
 DCASE2023 = Year(
     year="2023",
-    machines={machine: ("00",) for machine in _SEVEN},
+    machines=dict.fromkeys(_SEVEN, ("00",)),
     n_train={(machine, "00"): 1000 for machine in _SEVEN},
     n_test={(machine, "00"): 200 for machine in _SEVEN},
     record=7882613,

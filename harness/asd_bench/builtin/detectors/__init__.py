@@ -90,7 +90,9 @@ def asd_systems() -> list[SystemSpec]:
     as_they_are: dict[str, dict] = {"quick": {}, "smoke": {}}
     return [
         SystemSpec(name="mel-knn", summary=f"nearest neighbour {what}", members=(Member("knn"),), profiles=as_they_are),
-        SystemSpec(name="mel-lof", summary=f"local outlier factor {what}", members=(Member("lof"),), profiles=as_they_are),
+        SystemSpec(
+            name="mel-lof", summary=f"local outlier factor {what}", members=(Member("lof"),), profiles=as_they_are
+        ),
         SystemSpec(
             name="mel-mahalanobis",
             summary=f"Mahalanobis distance {what}",

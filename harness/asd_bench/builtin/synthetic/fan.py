@@ -119,14 +119,14 @@ class Fan:
         # Slip of the cage makes the spacing uneven by about one per cent of a period.
         period = 1 / (self.bearing_order * (shaft[-1] - shaft[0]) / (2 * np.pi * len(shaft) / RATE))
         times = times + fault.rng.normal(0, 0.01 * period, len(times))
-        strength = 1.2 * fault.severity * jitter(fault.rng, 2.0, len(times))
+        strength = 1.4 * fault.severity * jitter(fault.rng, 2.0, len(times))
         housing = ringing(self.bearing_modes, [0.0025, 0.002, 0.0015], [1.0, 0.8, 0.6])
         return convolve(impulses(times, strength, len(shaft)), housing)
 
     def _rub(self, shaft: Signal, fault: Fault) -> Signal:
         """A blade scrapes the shroud over part of each turn, with a grip that comes and goes."""
         contact = np.exp(6 * (np.cos(shaft) - 1)) * amplitude(2 * wander(fault.rng, len(shaft), 2.0))
-        return 0.8 * fault.severity * contact * band_noise(fault.rng, len(shaft), *self.rub_band)
+        return 1.1 * fault.severity * contact * band_noise(fault.rng, len(shaft), *self.rub_band)
 
 
 def _passages(shaft: Signal, per_turn: float) -> Signal:

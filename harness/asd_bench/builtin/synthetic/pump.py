@@ -117,7 +117,7 @@ class Pump:
 
     def _leak(self, discharge: Signal, fault: Fault) -> Signal:
         """A jet through a worn packing: high hiss, a little stronger while there is pressure behind it."""
-        level = 0.16 * fault.severity * jitter(fault.rng, 1.0)
+        level = 0.2 * fault.severity * jitter(fault.rng, 1.0)
         return level * (0.7 + 0.6 * discharge) * band_noise(fault.rng, len(discharge), 2800, 7500, order=2)
 
     def _cavitation(self, suction: Signal, fault: Fault) -> Signal:
@@ -126,7 +126,7 @@ class Pump:
         rate_hz = 250.0
         n_bubbles = fault.rng.poisson(rate_hz * n / RATE)
         sample = fault.rng.integers(0, n, n_bubbles)
-        strength = 0.7 * fault.severity * suction[sample] * jitter(fault.rng, 5.0, n_bubbles)
+        strength = 0.8 * fault.severity * suction[sample] * jitter(fault.rng, 5.0, n_bubbles)
         collapse = ringing(log_uniform(fault.rng, 1500, 6500, 4), [0.0012, 0.001, 0.0008, 0.0006], np.ones(4))
         return convolve(impulses(sample / RATE, strength, n), collapse)
 

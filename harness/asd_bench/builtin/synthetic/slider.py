@@ -164,7 +164,7 @@ class Slider:
         """How much longer than it should each stroke takes: a slipping belt gets worse along the clip."""
         severity = fault.severity_of("speed drift")
         progress = np.clip(np.arange(n_strokes) * period / seconds, 0, 1)
-        return 1 + 0.35 * severity * (0.3 + 0.7 * progress)
+        return 1 + 0.45 * severity * (0.3 + 0.7 * progress)
 
     def _rub(self, velocity: Signal, fault: Fault) -> Signal:
         """A dry guide over part of the rail: stick-slip squeal whose pitch sags with the velocity, and scraping."""
@@ -173,4 +173,4 @@ class Slider:
         pitch = self.squeal_hz * (0.92 + 0.08 * velocity / _RATED_VELOCITY) * (1 + 0.004 * wander(fault.rng, n, 20.0))
         squeal = harmonics(phase_of(pitch, n), [0.6, 0.25], [0.0, 1.0])
         scrape = 0.5 * band_noise(fault.rng, n, 2000, 6000)
-        return 0.6 * fault.severity * grip * (squeal + scrape)
+        return 0.9 * fault.severity * grip * (squeal + scrape)

@@ -34,15 +34,15 @@ _N_NEIGHBOURS = 6
 _N_PANELS = 12
 
 #: White noise of microphone and amplifier, relative to the lowest band of the background.
-_SELF_NOISE = 0.06
+_SELF_NOISE = 0.07
 
 #: Background noise by its origin: corner frequencies in Hz and level in dB. Its steep fall with frequency is that of
 #: ventilation and structure-borne rumble in a hall.
 _BACKGROUND = (
     ((25.0, 110.0), 0.0),
     ((110.0, 500.0), -5.0),
-    ((500.0, 1800.0), -12.0),
-    ((1800.0, 7000.0), -21.0),
+    ((500.0, 1800.0), -11.0),
+    ((1800.0, 7000.0), -18.5),
 )
 
 

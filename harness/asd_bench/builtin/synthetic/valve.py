@@ -99,7 +99,7 @@ class Valve:
         total = convolve(blows, click) + puffs
         if fault.kind == "leak":
             # Air through a seat that no longer closes: a steady hiss, a little uneven.
-            total = total + 0.02 * fault.severity * band_noise(fault.rng, n, 2500, 7600, order=2)
+            total = total + 0.035 * fault.severity * band_noise(fault.rng, n, 2500, 7600, order=2)
         return total
 
     def _schedule(self, rng: np.random.Generator, seconds: float, point: OperatingPoint) -> Signal:

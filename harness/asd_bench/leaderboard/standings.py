@@ -1,0 +1,194 @@
+"""Who stands where: results grouped into rows, averaged over seeds, and ranked. Pure functions of a table's results."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from asd_bench.errors import BenchError
+from asd_bench.leaderboard.table import ALL, Line, Result
+from asd_bench.metrics.official import RULES, rule_of
+from asd_bench.specs import PAPER
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row of a leaderboard: the seeds of one configuration of one system on the same clips.
+
+    Attributes:
+        results: one per seed, in the order of the seeds.
+    """
+
+    results: tuple[Result, ...]
+
+    @property
+    def first(self) -> Result:
+        """Any of its results: for what is the same for all seeds."""
+        return self.results[0]
+
+    @property
+    def system(self) -> str:
+        return self.first.system
+
+    @property
+    def profile(self) -> str:
+        return self.first.profile
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(result.seed for result in self.results)
+
+    @property
+    def ranked(self) -> bool:
+        return all(result.ranked for result in self.results)
+
+    @property
+    def shortcomings(self) -> tuple[str, ...]:
+        """Why it is not listed among the complete results of its profile; empty where it is."""
+        reasons = dict.fromkeys(reason for result in self.results for reason in result.unranked_because)
+        return tuple(reason for reason in reasons if reason != f"profile {self.profile}")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(flag for result in self.results for flag in result.flags))
+
+    def mean(self, metric: str, machine: str = ALL, section: str = ALL) -> float | None:
+        """A metric's mean over the seeds; None where a seed lacks it."""
+        values = self._values(machine, section, lambda line: line.metrics.get(metric))
+        return None if values is None else statistics.fmean(values)
+
+    def sd(self, metric: str) -> float | None:
+        """An overall metric's sample standard deviation over the seeds; None for a single seed."""
+        return _sd(self._values(ALL, ALL, lambda line: line.metrics.get(metric)))
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """An overall metric's interval over clips: its ends, averaged over the seeds."""
+        low, high = self.mean(f"{metric}_low"), self.mean(f"{metric}_high")
+        return None if low is None or high is None else (low, high)
+
+    @cached_property
+    def score(self) -> float | None:
+        """What it is ranked by: Ω, or, where Ω is not official, the mean of the average AUC and the average pAUC."""
+        values = self._values(ALL, ALL, self._score_of)
+        return None if values is None else statistics.fmean(values)
+
+    @property
+    def score_sd(self) -> float | None:
+        """The score's sample standard deviation over the seeds; None for a single seed."""
+        return _sd(self._values(ALL, ALL, self._score_of))
+
+    def _score_of(self, line: Line) -> float | None:
+        if self.first.omega_is_official:
+            return line.metrics.get("omega")
+        auc, pauc = line.metrics.get("auc"), line.metrics.get("pauc")
+        return None if auc is None or pauc is None else (auc + pauc) / 2
+
+    def _values(self, machine: str, section: str, value: Callable[[Line], float | None]) -> list[float] | None:
+        """One value per seed, or None: a mean over the seeds that happen to have one would be another quantity."""
+        lines = [result.line(machine, section) for result in self.results]
+        values = [None if line is None else value(line) for line in lines]
+        known = [value for value in values if value is not None]
+        return known if len(known) == len(values) else None
+
+
+@dataclass(frozen=True)
+class Board:
+    """A dataset's leaderboard.
+
+    Attributes:
+        dataset: its name.
+        rule: the challenge year whose rule scores it.
+        ranked: (rank, row), best first; rows of the same score share a rank.
+        profiles: complete rows of the other profiles, best first, by profile. They have no rank.
+        incomplete: every other row.
+    """
+
+    dataset: str
+    rule: str
+    ranked: tuple[tuple[int, Standing], ...]
+    profiles: dict[str, tuple[Standing, ...]]
+    incomplete: tuple[Standing, ...]
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """All rows in the order in which the page lists them."""
+        others = tuple(row for rows in self.profiles.values() for row in rows)
+        return (*(row for _, row in self.ranked), *others, *self.incomplete)
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machine types that any row was scored on."""
+        return tuple(sorted({machine for row in self.standings for machine in row.first.machines}))
+
+    @property
+    def cell_metrics(self) -> tuple[str, ...]:
+        """The metrics that the year computes for a machine type and puts into Ω, e.g. AUC source, AUC target, pAUC."""
+        return tuple(metric.name for metric in RULES[self.rule].roc_metrics if metric.in_omega)
+
+    @property
+    def omega_is_official(self) -> bool:
+        return RULES[self.rule].official_omega
+
+    def sections(self, machine: str) -> tuple[str, ...]:
+        """The sections of a machine type, whether scored or only published."""
+        lines = (line for row in self.standings for line in row.first.lines)
+        return tuple(sorted({line.section for line in lines if line.machine == machine} - {ALL}))
+
+    def other_data(self, row: Standing) -> bool:
+        """Whether a ranked row was scored on other clips than most ranked rows."""
+        digests = Counter(ranked.first.data for _, ranked in self.ranked)
+        usual = min(digests, key=lambda digest: (-digests[digest], digest), default="")
+        return row.ranked and row.first.data != usual
+
+
+def make_board(dataset: str, results: Iterable[Result]) -> Board:
+    """Group a dataset's results into rows and rank them.
+
+    Seeds are averaged where everything but the seed is the same: system, configuration, machine types scored, machine
+    types trained on, and clips.
+
+    Args:
+        dataset: its name.
+        results: of its table, in any order; at least one.
+
+    Raises:
+        BenchError: the results follow the rules of different years.
+    """
+    groups: dict[tuple, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (*result.identity, result.data)):
+        groups.setdefault((*result.identity[:-1], result.data), []).append(result)
+    rows = [Standing(tuple(group)) for group in groups.values()]
+    rules = sorted({result.rule for group in groups.values() for result in group})
+    if len(rules) != 1:
+        raise BenchError(
+            f"the results of {dataset} follow the rules of {' and '.join(rules) or 'no year'}",
+            fix=f"remove those of other years from data/{dataset}.csv",
+        )
+    complete = sorted((row for row in rows if row.score is not None and not row.shortcomings), key=_best_first)
+    ranked = [row for row in complete if row.ranked]
+    others = [row for row in complete if not row.ranked and row.profile != PAPER]
+    return Board(
+        dataset=dataset,
+        rule=rule_of(rules[0]).year,
+        ranked=tuple((1 + sum(_score(rival) > _score(row) for rival in ranked), row) for row in ranked),
+        profiles={
+            profile: tuple(row for row in others if row.profile == profile)
+            for profile in sorted({row.profile for row in others})
+        },
+        incomplete=tuple(row for row in rows if row not in ranked and row not in others),
+    )
+
+
+def _best_first(row: Standing) -> tuple:
+    return (-_score(row), row.system, row.first.identity, row.first.data)
+
+
+def _score(row: Standing) -> float:
+    return -1.0 if row.score is None else row.score
+
+
+def _sd(values: list[float] | None) -> float | None:
+    return None if values is None or len(values) < 2 else statistics.stdev(values)
