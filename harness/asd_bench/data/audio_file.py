@@ -45,7 +45,7 @@ def decode(path: Path, sample_rate: int) -> np.ndarray:
             floating = file.subtype in ("FLOAT", "DOUBLE")
             samples = file.read(dtype="float64" if floating else "int16")
     except soundfile.LibsndfileError as error:
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             raise BadAudio("is empty (0 bytes)") from error
         raise BadAudio(f"cannot be decoded: {error.error_string}") from error
     except (OSError, RuntimeError) as error:

@@ -91,8 +91,7 @@ def pack(
         BenchError: files that cannot be used, every one with its cause.
     """
     listing = listing.sort_values("path", kind="stable").reset_index(drop=True)
-    stats = [(root / path).stat() for path in listing.path]
-    state = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+    state = [_state(root / path) for path in listing.path]
     key = short(
         digest([NUMERICS, str(root.resolve()), sample_rate, listing.astype(str).to_dict("split")["data"], state])
     )
@@ -110,6 +109,15 @@ def pack(
         if old != target and len(old.name) == len(target.name):
             shutil.rmtree(old, ignore_errors=True)
     return open_store(target)
+
+
+def _state(path: Path) -> list[int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        # A dangling link, say: decoding will say what is wrong with it.
+        return None
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _publish(work: Path, target: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 from asd_bench.errors import BenchError
 from asd_bench.leaderboard.table import ALL, Line, Result
-from asd_bench.metrics.official import RULES, rule_of
+from asd_bench.metrics.official import YearRule, rule_of
 from asd_bench.specs import PAPER
+
+#: What ranks where the year has no official Ω: the mean of the papers' two averages, of AUC and of pAUC.
+PAPERS_AVERAGE = "papers_average"
 
 
 @dataclass(frozen=True)
@@ -57,41 +59,33 @@ class Standing:
 
     def mean(self, metric: str, machine: str = ALL, section: str = ALL) -> float | None:
         """A metric's mean over the seeds; None where a seed lacks it."""
-        values = self._values(machine, section, lambda line: line.metrics.get(metric))
+        values = self._values(metric, machine, section)
         return None if values is None else statistics.fmean(values)
 
     def sd(self, metric: str) -> float | None:
         """An overall metric's sample standard deviation over the seeds; None for a single seed."""
-        return _sd(self._values(ALL, ALL, lambda line: line.metrics.get(metric)))
+        values = self._values(metric, ALL, ALL)
+        return None if values is None or len(values) < 2 else statistics.stdev(values)
 
     def interval(self, metric: str) -> tuple[float, float] | None:
         """An overall metric's interval over clips: its ends, averaged over the seeds."""
         low, high = self.mean(f"{metric}_low"), self.mean(f"{metric}_high")
         return None if low is None or high is None else (low, high)
 
-    @cached_property
-    def score(self) -> float | None:
-        """What it is ranked by: Ω, or, where Ω is not official, the mean of the average AUC and the average pAUC."""
-        values = self._values(ALL, ALL, self._score_of)
-        return None if values is None else statistics.fmean(values)
-
-    @property
-    def score_sd(self) -> float | None:
-        """The score's sample standard deviation over the seeds; None for a single seed."""
-        return _sd(self._values(ALL, ALL, self._score_of))
-
-    def _score_of(self, line: Line) -> float | None:
-        if self.first.omega_is_official:
-            return line.metrics.get("omega")
-        auc, pauc = line.metrics.get("auc"), line.metrics.get("pauc")
-        return None if auc is None or pauc is None else (auc + pauc) / 2
-
-    def _values(self, machine: str, section: str, value: Callable[[Line], float | None]) -> list[float] | None:
+    def _values(self, metric: str, machine: str, section: str) -> list[float] | None:
         """One value per seed, or None: a mean over the seeds that happen to have one would be another quantity."""
-        lines = [result.line(machine, section) for result in self.results]
-        values = [None if line is None else value(line) for line in lines]
+        values = [_value(result.line(machine, section), metric) for result in self.results]
         known = [value for value in values if value is not None]
         return known if len(known) == len(values) else None
+
+
+def _value(line: Line | None, metric: str) -> float | None:
+    if line is None:
+        return None
+    if metric == PAPERS_AVERAGE:
+        auc, pauc = line.metrics.get("auc"), line.metrics.get("pauc")
+        return None if auc is None or pauc is None else (auc + pauc) / 2
+    return line.metrics.get(metric)
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ class Board:
     """
 
     dataset: str
-    rule: str
+    rule: YearRule
     ranked: tuple[tuple[int, Standing], ...]
     profiles: dict[str, tuple[Standing, ...]]
     incomplete: tuple[Standing, ...]
@@ -120,24 +114,35 @@ class Board:
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """The machine types that any row was scored on."""
-        return tuple(sorted({machine for row in self.standings for machine in row.first.machines}))
-
-    @property
-    def cell_metrics(self) -> tuple[str, ...]:
-        """The metrics that the year computes for a machine type and puts into Ω, e.g. AUC source, AUC target, pAUC."""
-        return tuple(metric.name for metric in RULES[self.rule].roc_metrics if metric.in_omega)
-
-    @property
-    def omega_is_official(self) -> bool:
-        return RULES[self.rule].official_omega
+        """The dataset's machine types: those published, and any others that were scored."""
+        return tuple(
+            sorted(
+                {
+                    line.machine
+                    for row in self.standings
+                    for line in row.first.lines
+                    if line.test_clips is not None or line.test_clips_published is not None
+                }
+                - {ALL}
+            )
+        )
 
     def sections(self, machine: str) -> tuple[str, ...]:
-        """The sections of a machine type, whether scored or only published."""
+        """The sections of a machine type, published or scored."""
         lines = (line for row in self.standings for line in row.first.lines)
         return tuple(sorted({line.section for line in lines if line.machine == machine} - {ALL}))
 
-    def other_data(self, row: Standing) -> bool:
+    @property
+    def score(self) -> str:
+        """The metric that ranks."""
+        return _score(self.rule)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The metrics that the year computes for a section and puts into Ω, e.g. AUC source, AUC target, pAUC."""
+        return tuple(metric.name for metric in self.rule.roc_metrics if metric.in_omega)
+
+    def has_other_data(self, row: Standing) -> bool:
         """Whether a ranked row was scored on other clips than most ranked rows."""
         digests = Counter(ranked.first.data for _, ranked in self.ranked)
         usual = min(digests, key=lambda digest: (-digests[digest], digest), default="")
@@ -161,34 +166,30 @@ def make_board(dataset: str, results: Iterable[Result]) -> Board:
     for result in sorted(results, key=lambda result: (*result.identity, result.data)):
         groups.setdefault((*result.identity[:-1], result.data), []).append(result)
     rows = [Standing(tuple(group)) for group in groups.values()]
-    rules = sorted({result.rule for group in groups.values() for result in group})
-    if len(rules) != 1:
+    years = sorted({row.first.rule for row in rows})
+    if len(years) != 1:
         raise BenchError(
-            f"the results of {dataset} follow the rules of {' and '.join(rules) or 'no year'}",
+            f"the results of {dataset} follow the rules of {' and '.join(years) or 'no year'}",
             fix=f"remove those of other years from data/{dataset}.csv",
         )
-    complete = sorted((row for row in rows if row.score is not None and not row.shortcomings), key=_best_first)
-    ranked = [row for row in complete if row.ranked]
-    others = [row for row in complete if not row.ranked and row.profile != PAPER]
+    rule = rule_of(years[0])
+    scored = [(row.mean(_score(rule)), row) for row in rows if not row.shortcomings]
+    complete = [(value, row) for value, row in scored if value is not None]
+    complete.sort(key=lambda pair: (-pair[0], pair[1].first.identity, pair[1].first.data))
+    ranked = [(value, row) for value, row in complete if row.ranked]
+    others = [row for _, row in complete if not row.ranked and row.profile != PAPER]
+    listed = {id(row) for row in (*(row for _, row in ranked), *others)}
     return Board(
         dataset=dataset,
-        rule=rule_of(rules[0]).year,
-        ranked=tuple((1 + sum(_score(rival) > _score(row) for rival in ranked), row) for row in ranked),
+        rule=rule,
+        ranked=tuple((1 + sum(rival > value for rival, _ in ranked), row) for value, row in ranked),
         profiles={
             profile: tuple(row for row in others if row.profile == profile)
             for profile in sorted({row.profile for row in others})
         },
-        incomplete=tuple(row for row in rows if row not in ranked and row not in others),
+        incomplete=tuple(row for row in rows if id(row) not in listed),
     )
 
 
-def _best_first(row: Standing) -> tuple:
-    return (-_score(row), row.system, row.first.identity, row.first.data)
-
-
-def _score(row: Standing) -> float:
-    return -1.0 if row.score is None else row.score
-
-
-def _sd(values: list[float] | None) -> float | None:
-    return None if values is None or len(values) < 2 else statistics.stdev(values)
+def _score(rule: YearRule) -> str:
+    return "omega" if rule.official_omega else PAPERS_AVERAGE

@@ -1,8 +1,8 @@
 """Tracking with MLflow: copies of the records, for browsing and for sharing.
 
 Per dataset there are two experiments. ``<dataset>`` holds a parent run per system and configuration, with means over
-seeds, and a child run per seed; ``<dataset>-fits`` holds a run per fit, with live curves. Nothing here is needed to make a
-result; whatever a store lacks, `deliver` brings it from the records. Importing this package imports no mlflow.
+seeds, and a child run per seed; ``<dataset>-fits`` holds a run per fit, with live curves. No result depends on any of
+it; whatever a store lacks, `deliver` brings it from the records. Importing this package imports no mlflow.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asd_bench.errors import BenchError
 from asd_bench.records import locked
@@ -161,6 +161,11 @@ class Store:
             token = page.token or ""
         return runs
 
+    def newest_of(self, experiments: Iterable[str]) -> str | None:
+        """The id of the experiment, among several, that the newest run is in."""
+        page = self._client.search_runs(list(experiments), max_results=1, order_by=["attributes.start_time DESC"])
+        return page[0].info.experiment_id if page else None
+
     def _by_key(self, experiment: str, condition: str) -> dict[str, TrackedRun]:
         return {run.tags[KEY]: run for run in self.search([experiment], condition) if KEY in run.tags}
 
@@ -210,7 +215,7 @@ class Store:
             run.status = "RUNNING"
 
     def conclude(self, run: TrackedRun, status: str, end: int) -> None:
-        """Mark a run as FINISHED, FAILED or KILLED: the last thing written, so that it says that all the rest is there."""
+        """Mark a run as FINISHED, FAILED or KILLED: written last, it says that all the rest is there."""
         self._client.set_terminated(run.id, status, end)
         run.status, run.is_new = status, False
 
@@ -257,7 +262,7 @@ def shown(uri: str) -> str:
 def said_plainly(uri: str) -> Iterator[None]:
     """Turn whatever goes wrong with a store into one `BenchError`.
 
-    MLflow, SQLAlchemy and requests raise dozens of classes; which one it was says less than the first line of its message.
+    MLflow, SQLAlchemy and requests raise dozens of classes; which one says less than the first line of its message.
     """
     try:
         yield
@@ -309,14 +314,15 @@ def _tracked(run: Run) -> TrackedRun:
 
 
 def _name(name: str) -> str:
-    """MLflow's names are letters, digits, ``_ - . : /`` and spaces."""
-    return re.sub(r"[^\w\-.:/ ]", "_", name)
+    """The nearest name that MLflow takes: letters, digits, ``_ - . : /`` and spaces, in the form of a relative path."""
+    parts = re.sub(r"[^\w\-.:/ ]", "_", name).split("/")
+    return "/".join(part for part in parts if part.strip(". ")) or "_"
 
 
 def _storable(value: float) -> float:
-    """A store turns infinity into its largest number, which would flatten every chart; "not a number" is kept as such."""
+    """A store turns infinity into its largest number, which would flatten every chart; "not a number" it keeps."""
     return value if math.isfinite(value) else math.nan
 
 
-def _cut(texts: Mapping[str, Any], length: int) -> dict[str, str]:
-    return {name: str(text) if len(str(text)) <= length else str(text)[: length - 1] + "…" for name, text in texts.items()}
+def _cut(texts: Mapping[str, str], length: int) -> dict[str, str]:
+    return {name: text if len(text) <= length else text[: length - 1] + "…" for name, text in texts.items()}

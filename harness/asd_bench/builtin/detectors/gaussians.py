@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from sklearn.covariance import LedoitWolf
 from sklearn.mixture import GaussianMixture
 
 from asd_bench import Audio, Context
 from asd_bench.builtin.detectors import GmmConfig, MahalanobisConfig
-from asd_bench.builtin.detectors.vectors import Scaler, clip_vectors, need_clips
+from asd_bench.builtin.detectors.vectors import Scaler, clip_vectors, need_clips, save_arrays
 
 
 class Mahalanobis:
@@ -36,7 +36,7 @@ class Mahalanobis:
 
     def save(self, folder: Path) -> None:
         arrays = {"mean": self.scaler.mean, "sd": self.scaler.sd, "centre": self.centre, "precision": self.precision}
-        save_file(arrays, folder / "mahalanobis.safetensors")
+        save_arrays(folder / "mahalanobis.safetensors", arrays)
 
     def load(self, folder: Path) -> None:
         arrays = load_file(folder / "mahalanobis.safetensors")
@@ -74,7 +74,7 @@ class Gmm:
             "means": self.mixture.means_,
             "precisions_cholesky": self.mixture.precisions_cholesky_,
         }
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "gmm.safetensors")
+        save_arrays(folder / "gmm.safetensors", arrays)
 
     def load(self, folder: Path) -> None:
         arrays = load_file(folder / "gmm.safetensors")

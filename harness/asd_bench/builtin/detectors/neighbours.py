@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from scipy.spatial.distance import cdist
 
 from asd_bench import Audio, Context
 from asd_bench.builtin.detectors import KnnConfig, LofConfig
-from asd_bench.builtin.detectors.vectors import Scaler, clip_vectors, need_clips
+from asd_bench.builtin.detectors.vectors import Scaler, clip_vectors, need_clips, save_arrays
 from asd_bench.records import read_json, write_json
 
 
@@ -45,7 +45,7 @@ class Neighbours:
 
     def save(self, folder: Path) -> None:
         arrays = {"vectors": self.vectors, "mean": self.scaler.mean, "sd": self.scaler.sd}
-        save_file(arrays, folder / "neighbours.safetensors")
+        save_arrays(folder / "neighbours.safetensors", arrays)
         write_json(folder / "clips.json", {"clip_id": self.clip_id.tolist()})
 
     @classmethod
@@ -108,7 +108,7 @@ class Lof:
 
     def save(self, folder: Path) -> None:
         self.neighbours.save(folder)
-        save_file({"reach": self.reach, "density": self.density}, folder / "lof.safetensors")
+        save_arrays(folder / "lof.safetensors", {"reach": self.reach, "density": self.density})
 
     def load(self, folder: Path) -> None:
         self.neighbours = Neighbours.load(folder)

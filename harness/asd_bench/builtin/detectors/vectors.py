@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 
 from asd_bench import Audio, BenchError
 from asd_bench.builtin.detectors import Pool, VectorConfig
@@ -59,3 +63,9 @@ def need_clips(audio: Audio, least: int, what: str) -> None:
     if len(audio) < least:
         place = f"{audio.clips.machine[0]} section {audio.clips.section[0]}"
         raise BenchError(f"{what} needs at least {least} training clips, and {place} has {len(audio)}")
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to a safetensors file."""
+    # safetensors takes the memory as it lies, so a strided view would come back as other numbers.
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
