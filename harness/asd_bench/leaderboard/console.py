@@ -85,5 +85,6 @@ def _notes(row: Standing) -> list[str]:
 
 
 def _broken(machine: str) -> str:
-    """``ToyConveyor`` on two lines: numbers are narrower than names."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", machine)
+    """A heading for a column of numbers, which are narrower than names: ``Toy Con- veyor`` on lines of their own."""
+    words = re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", machine)
+    return "\n".join(f"{word[:-(len(word) // 2)]}-\n{word[-(len(word) // 2):]}" if len(word) > 6 else word for word in words)

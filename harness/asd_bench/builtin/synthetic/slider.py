@@ -26,7 +26,7 @@ from asd_bench.builtin.synthetic.signals import (
 )
 
 _RATED_VELOCITY = 0.5  # m/s
-_RATED_ACCELERATION = 0.20 * 9.81  # m/s²
+_RATED_ACCELERATION = 0.10 * 9.81  # m/s²
 _N_WHINE = 3
 
 
@@ -95,8 +95,8 @@ class Slider:
 
     FAULTS: ClassVar[tuple[str, ...]] = ("irregular strokes", "speed drift", "rub")
     POINTS: ClassVar[Mapping[str, tuple[OperatingPoint, ...]]] = {
-        "source": (_point(500, 0.20, "A"), _point(550, 0.20, "A"), _point(500, 0.25, "B"), _point(450, 0.15, "B")),
-        "target": (_point(650, 0.30, "C"), _point(380, 0.10, "C")),
+        "source": (_point(500, 0.10, "A"), _point(550, 0.10, "A"), _point(500, 0.12, "B"), _point(450, 0.08, "B")),
+        "target": (_point(620, 0.20, "C"), _point(380, 0.05, "C")),
     }
 
     @classmethod

@@ -70,7 +70,7 @@ def room_response(rng: np.random.Generator) -> Signal:
 
 def microphone_response(rng: np.random.Generator) -> Signal:
     """The impulse response of a microphone: no rumble below some 50 Hz, a tilt and a soft resonance of its mount."""
-    corner_hz, tilt_db = rng.uniform(35, 70), rng.normal(0, 1.0)
+    corner_hz, tilt_db = rng.uniform(35, 70), rng.normal(0, 0.6)
     mount_hz, mount_db = float(log_uniform(rng, 1500, 6500)), rng.uniform(-4, 4)
     frequency = np.linspace(0, RATE / 2, 513)
     octaves = np.log2(np.maximum(frequency, 20.0) / 1000)
