@@ -91,7 +91,10 @@ def test_a_constant_dimension_does_not_dominate():
 
 def test_lof_is_scikit_learns_for_training_and_test_clips():
     draws = np.random.default_rng(0)
-    train, test = draws.standard_normal((60, 4)).astype(np.float32), draws.standard_normal((9, 4)).astype(np.float32) * 2
+    train, test = (
+        draws.standard_normal((60, 4)).astype(np.float32),
+        draws.standard_normal((9, 4)).astype(np.float32) * 2,
+    )
     lof = fitted(Lof(plain(LofConfig, k=5)), Vectors(train))
     reference = LocalOutlierFactor(n_neighbors=5, novelty=True).fit(train.astype(np.float64))
     assert lof.score(Vectors(train), Seeded())["factor"] == pytest.approx(-reference.negative_outlier_factor_, rel=1e-6)
@@ -134,7 +137,9 @@ def test_gmm_is_scikit_learns_negative_log_likelihood(covariance):
     train = np.random.default_rng(3).standard_normal((80, 3)).astype(np.float32)
     config = plain(GmmConfig, components=2, covariance=covariance, floor=1e-3)
     scores = fitted(Gmm(config), Vectors(train)).score(Vectors(train), Seeded())["nll"]
-    reference = GaussianMixture(2, covariance_type=covariance, reg_covar=1e-3, random_state=7).fit(train.astype(np.float64))
+    reference = GaussianMixture(2, covariance_type=covariance, reg_covar=1e-3, random_state=7).fit(
+        train.astype(np.float64)
+    )
     assert scores == pytest.approx(-reference.score_samples(train.astype(np.float64)), rel=1e-9)
 
 

@@ -103,7 +103,9 @@ def test_killed_at_every_stage_the_run_still_comes_to_the_same_scores(undisturbe
 
 def test_the_second_run_does_nothing(undisturbed):
     def state() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file() and path.name != ".lock"}
+        return {
+            path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file() and path.name != ".lock"
+        }
 
     before = state()
     finish(undisturbed)

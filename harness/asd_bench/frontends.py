@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Clips per frontend call: large enough to fill a GPU, small enough to stay in a CPU's cache.
-CPU_BATCH = 16
+CPU_BATCH = 48
 GPU_BATCH = 1024
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asd_bench.config import ResolvedDetector, ResolvedSystem
 from asd_bench.data.clips import content, visible
@@ -43,6 +43,17 @@ class Plan:
     jobs: dict[str, FitJob] = field(default_factory=dict)
     waits: dict[str, frozenset[str]] = field(default_factory=dict)
     results: list[ResultPlan] = field(default_factory=list)
+
+    def compute_on(self, device: str) -> None:
+        """Set the device of every job, also in the results' lists of them."""
+        self.jobs = {key: replace(job, device=device) for key, job in self.jobs.items()}
+        self.results = [
+            replace(
+                result,
+                fits={label: tuple(self.jobs[job.score_key] for job in jobs) for label, jobs in result.fits.items()},
+            )
+            for result in self.results
+        ]
 
     def todo(self) -> list[FitJob]:
         return [job for job in self.jobs.values() if job.rerun or not job.is_done()]

@@ -10,6 +10,7 @@ import difflib
 import functools
 import hashlib
 import importlib
+import inspect
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -59,8 +60,10 @@ class Plugin:
     @functools.cached_property
     def source(self) -> str:
         """sha256 over the plugin's Python source: the entry module's package, or the file of a single-module plugin."""
-        file = Path(self.module.__file__)
-        is_package = file.name == "__init__.py" or self.module.__package__ not in ("", None)
+        # pluggy takes objects, too: then the module that defines them counts.
+        module: Any = self.module if inspect.ismodule(self.module) else inspect.getmodule(self.module)
+        file = Path(module.__file__)
+        is_package = file.name == "__init__.py" or module.__package__ not in ("", None)
         files = sorted(file.parent.rglob("*.py")) if is_package else [file]
         digest = hashlib.sha256()
         for path in files:
@@ -74,7 +77,7 @@ class Problem:
 
     plugin: str
     cause: str
-    traceback: str = ""
+    traceback: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.plugin}: {self.cause}"
@@ -115,6 +118,9 @@ class Host:
             if (allowed is not None and not names & allowed) or names & blocked:
                 continue
             self._load(entry.load, entry.name, _distribution(entry), entry.dist.version if entry.dist else "?")
+        installed = {name for entry in found for name in (entry.name, _distribution(entry))}
+        for name in sorted((allowed or set()) - installed):
+            self._add_problem(name, f"is named in ASD_BENCH_PLUGINS and not installed{did_you_mean(name, installed)}")
 
     def _load(self, load: Callable[[], Any], name: str, distribution: str, release: str) -> None:
         try:
@@ -127,6 +133,11 @@ class Host:
 
     def register(self, module: Any, name: str, distribution: str = "local", release: str = "?") -> None:
         """Register a plugin, or remember why that is impossible."""
+        other = next((plugin for plugin in self.plugins if plugin.name == name), None)
+        if other is not None:
+            cause = f"this name of {distribution}'s plugin is taken by that of {other.distribution}, which is used"
+            self._add_problem(name, cause)
+            return
         try:
             self.manager.register(module, name)
             self._refuse_unknown_hooks(module)
@@ -146,9 +157,16 @@ class Host:
                 raise BenchError(f"implements the unknown hook '{name}'{did_you_mean(name, known)}")
             if implementation is None and name.startswith("asd_") and callable(getattr(module, name)):
                 raise BenchError(f"defines '{name}' without @asd_bench.hookimpl: it would never be called")
+            if implementation is not None and (implementation["wrapper"] or implementation["hookwrapper"]):
+                raise BenchError(f"wraps the hook '{name}', and the hooks of asd_bench cannot be wrapped")
 
     def _remember(self, plugin: str, cause: str, error: BaseException) -> None:
-        self.problems.append(Problem(plugin, cause, "".join(traceback.format_exception(error))))
+        self._add_problem(plugin, cause, "".join(traceback.format_exception(error)))
+
+    def _add_problem(self, plugin: str, cause: str, trace: str = "") -> None:
+        problem = Problem(plugin, cause, trace)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     # -- what exists -----------------------------------------------------------------------------------------------
 
@@ -160,15 +178,16 @@ class Host:
 
     def _collect(self, hook: str, type_: type) -> dict[str, list[Entry]]:
         found: dict[str, list[Entry]] = {}
-        for plugin in self.plugins:
-            function = getattr(plugin.module, hook, None)
-            if function is None:
-                continue
+        plugins = {plugin.name: plugin for plugin in self.plugins}
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            plugin = plugins[implementation.plugin_name]
             try:
-                specs = list(function())
-                wrong = [spec for spec in specs if not isinstance(spec, type_)]
-                if wrong:
-                    raise BenchError(f"{hook} returned {wrong[0]!r}, which is no {type_.__name__}")
+                specs: list[Any] = list(implementation.function())
+                for spec in specs:
+                    if not isinstance(spec, type_):
+                        raise BenchError(f"{hook} returned {spec!r}, which is no {type_.__name__}")
+                    if not isinstance(spec.name, str):
+                        raise BenchError(f"{hook} returned a {type_.__name__} whose name is {spec.name!r}")
             except Exception as error:
                 self._remember(plugin.name, f"{hook} failed: {_describe(error)}", error)
                 continue
@@ -190,16 +209,20 @@ class Host:
         if len(found) == 1:
             return found[0]
         if len(found) > 1:
-            owners = " and ".join(sorted(f"{entry.plugin.name} ({entry.plugin.distribution})" for entry in found))
+            owners = sorted({f"{entry.plugin.name} ({entry.plugin.distribution})" for entry in found})
+            how = f"by more than one plugin: {' and '.join(owners)}" if len(owners) > 1 else f"twice by {owners[0]}"
             raise BenchError(
-                f"the {kind} '{name}' is declared by more than one plugin: {owners}",
+                f"the {kind} '{name}' is declared {how}",
                 fix="uninstall one of them, or leave it out with ASD_BENCH_BLOCK_PLUGINS",
             )
-        broken = "".join(f"\n  a plugin is broken, {problem}" for problem in self.problems)
         raise BenchError(
-            f"there is no {kind} called '{name}'{did_you_mean(name, self.names(kind))}{broken}",
-            fix=f"asd-bench list {kind}s" + ("; asd-bench doctor" if broken else ""),
+            f"there is no {kind} called '{name}'{did_you_mean(name, self.names(kind))}{self.broken()}",
+            fix=f"asd-bench list {kind}s" + ("; asd-bench doctor" if self.problems else ""),
         )
+
+    def broken(self) -> str:
+        """A line for every problem, for the message that something is not there: a broken plugin might have had it."""
+        return "".join(f"\n  a plugin is broken, {problem}" for problem in self.problems)
 
     def duplicates(self) -> list[str]:
         """One sentence for every name that more than one plugin declares."""
@@ -219,12 +242,28 @@ class Host:
             try:
                 implementation.function(**arguments)
             except Exception as error:
-                problem = f"{hook} failed: {_describe(error)}"
-                if not any(known.cause == problem for known in self.problems):
-                    self._remember(implementation.plugin_name, problem, error)
+                self._remember(implementation.plugin_name, f"{hook} failed: {_describe(error)}", error)
 
-    def first(self, hook: str, **arguments: Any) -> Any:
-        return getattr(self.manager.hook, hook)(**arguments)
+    def first(self, hook: str, **question: Any) -> Any:
+        """The first answer that is not None, from the plugin registered last on; None if nobody has one.
+
+        A plugin that raises is remembered and the next is asked, unless it raises what a user is meant to read.
+
+        Raises:
+            BenchError: raised by the plugin that would have answered.
+        """
+        for implementation in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+            arguments = {name: question[name] for name in implementation.argnames}
+            try:
+                answer = implementation.function(**arguments)
+            except BenchError:
+                raise
+            except Exception as error:
+                self._remember(implementation.plugin_name, f"{hook} failed: {_describe(error)}", error)
+                continue
+            if answer is not None:
+                return answer
+        return None
 
 
 @functools.cache

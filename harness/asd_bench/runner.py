@@ -163,8 +163,8 @@ def _machines_done(result: ResultPlan, job: FitJob, report: RunReport, display: 
         needed = [other for other in _jobs(result) if machine in other.scored]
         outcomes = [report.outcomes.get(other.score_key) for other in needed]
         if all(outcome is not None and outcome.state != "failed" for outcome in outcomes):
-            with contextlib.suppress(BenchError):
-                # What is wrong with it is said once, when the whole result is made.
+            # What is wrong with it is said once, when the whole result is made.
+            with contextlib.suppress(Exception):
                 display.machine_done(result, machine, evaluate(result, fuse(result, (machine,))))
 
 
@@ -181,9 +181,11 @@ def _make(
         folder = make_result(result, workspace, remake)
         if remake or not (folder / "plots").is_dir():
             draw_result(folder)
-    except BenchError as error:
-        report.failures.append(f"{result.label}: {error}")
-        display.result_failed(result, str(error))
+    except Exception as error:
+        # An ensembler is a plugin's too: whatever it raises, the other results are made.
+        cause = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+        report.failures.append(f"{result.label}: {cause}")
+        display.result_failed(result, cause)
         return
     document = records.read_json(folder / "result.json")
     report.results.append(folder)

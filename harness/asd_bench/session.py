@@ -77,7 +77,8 @@ class Session:
         specs = [self.host.get("system", name).spec for name in request.systems]
         self._check_addresses(specs)
         self.systems = [resolve_system(self.host, spec, request.profile, self._layers_for(spec)) for spec in specs]
-        device = resolve_device(request.device)
+        # Which device "auto" is takes an import of torch: not before it is known that there is something to compute.
+        device = request.device if request.device == "auto" else resolve_device(request.device)
         planner = Planner(self.workspace, device, request.on_existing == "rerun")
         everything = needs_all_machines(self.systems)
         plans = []
@@ -97,6 +98,8 @@ class Session:
             self.datasets.append(dataset)
             plans.append(planner.plan(self.systems, dataset, request.seeds, request.machines))
         self.plan = merge(plans)
+        if device == "auto" and self.plan.todo():
+            self.plan.compute_on(resolve_device(device))
         if request.on_existing == "fail":
             self._refuse_existing()
 

@@ -41,7 +41,9 @@ def test_training_clips_of_a_section_lie_side_by_side(toy2023, read2023):
 
 def test_an_unchanged_folder_is_not_decoded_again(toy2023, read2023, monkeypatch):
     first = read2023(toy2023)
-    monkeypatch.setattr("asd_bench.data.store.decode", lambda *_: (_ for _ in ()).throw(AssertionError("decoded again")))
+    monkeypatch.setattr(
+        "asd_bench.data.store.decode", lambda *_: (_ for _ in ()).throw(AssertionError("decoded again"))
+    )
     assert read2023(toy2023).stores["fan"].path == first.stores["fan"].path
 
 

@@ -43,9 +43,7 @@ deviation. Exit code: 0 well, 1 --check found a difference, 2 usage, or a file t
 @click.option("--prune", is_flag=True, help="Remove committed results that are not in the workspace.")
 @click.option("--from", "store", metavar="URI", help="Take the results of a tracking store, not of the workspace.")
 @workspace_option
-def command(
-    datasets: tuple[str, ...], out: Path, check: bool, prune: bool, store: str | None, workspace: Path
-) -> int:
+def command(datasets: tuple[str, ...], out: Path, check: bool, prune: bool, store: str | None, workspace: Path) -> int:
     """Merge results into the leaderboards' tables and render their pages."""
     if check:
         if prune or store:

@@ -179,7 +179,7 @@ _ROWS: Mapping[str, Callable[[Host], list[dict[str, Any]]]] = {
 
 
 def _first_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    aliases = "".join(f"\n[dim]= {text(alias)}[/]" for alias in row["aliases"])
+    aliases = "".join(f"\n[dim]or {text(alias)}[/]" for alias in row["aliases"])
     return {"name": f"[bold]{text(row['name'])}[/]{aliases}", "summary": text(row["summary"])}
 
 
@@ -200,7 +200,7 @@ def _dataset_cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         **_first_cells(row),
         "rule": text(row["rule"]),
-        "machine types": str(len(row["machines"])),
+        "machines": str(len(row["machines"])),
         "sections": str(sum(len(sections) for sections in row["machines"].values())),
         "clips": f"{row['n_train'] + row['n_test']:,}",
         **_plugin_cell(row),

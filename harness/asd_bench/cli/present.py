@@ -25,7 +25,7 @@ LOOK = "[yellow]![/]"
 BROKEN = "[red]✗[/]"
 
 #: Columns that hold numbers, by their heading.
-_RIGHT = {"seed", "seconds", "age", "clips", "machine types", "sections", "Ω"}
+_RIGHT = {"Ω", "age", "clips", "fitting", "machines", "scoring", "seconds", "sections", "seed", "test", "training"}
 
 
 def console(stderr: bool = False) -> Console:
@@ -87,11 +87,13 @@ def text(value: object) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A configuration value as one would write it after ``--set``."""
+    """A configuration value as one would write it after ``--set``, floats to six digits."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(value_text(item) for item in value)}]"
     return str(value)

@@ -77,7 +77,7 @@ class RunDisplay:
     def start(self, session: Session) -> None:
         for dataset in session.datasets:
             clips = sum(len(store.table) for store in dataset.stores.values())
-            self.console.print(f"[bold]{dataset.name}[/]  {len(dataset.stores)} machine types, {clips:,} clips")
+            self.console.print(f"[bold]{dataset.name}[/]  {', '.join(dataset.machines)}: {clips:,} clips")
             for note in dataset.notes:
                 self.console.print(f"  [yellow]note:[/] {note}")
         for system in session.systems:
@@ -113,7 +113,9 @@ class RunDisplay:
         values = dict(zip(rows.metric, rows.value, strict=True))
         shown = [metric.name for metric in evaluation.rule.roc_metrics if metric.in_omega]
         text = "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.2f}" for name in shown)
-        self.console.print(f"  {plan.system.spec.name:<18} {machine:<12} {text}  [dim]seed {plan.seed}[/]")
+        self.console.print(
+            f"  {plan.system.spec.name:<18} {machine:<12} {text}  [dim]seed {plan.seed}[/]", soft_wrap=True
+        )
 
     def result_made(self, plan: ResultPlan, document: Mapping[str, Any]) -> None:
         omega = document["metrics"]["overall"]["omega"]
@@ -122,7 +124,8 @@ class RunDisplay:
             f"95 % over clips {100 * low:.2f}–{100 * high:.2f}, seed {plan.seed}, result {short(document['key'])}"
         )
         self.console.print(
-            f"[bold]{plan.system.spec.name:<18}[/] [bold green]Ω {100 * omega:.2f}[/] [dim]{interval}[/]"
+            f"[bold]{plan.system.spec.name:<18}[/] [bold green]Ω {100 * omega:.2f}[/] [dim]{interval}[/]",
+            soft_wrap=True,
         )
 
     def result_failed(self, plan: ResultPlan, message: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ The server listens on this machine only. From elsewhere: ssh -L 5000:127.0.0.1:5
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Where to serve the pages.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port of the pages.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @workspace_option
 @tracking_option
@@ -61,8 +61,12 @@ def command(port: int, no_browser: bool, workspace: Path, tracking_uri: str | No
 
 def _page(experiment: str | None) -> str:
     """The results table of an experiment; without an experiment, the list of them."""
-    # Without the last part MLflow shows an experiment's traces, of which there are none.
-    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning" if experiment else "/#/experiments"
+    from asd_bench.tracking.views import SEEDS_VIEW
+
+    if experiment is None:
+        return "/#/experiments"
+    # Without the workflow MLflow opens on traces, of which there are none; without the view it shows no metrics.
+    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={SEEDS_VIEW}"
 
 
 def _print(address: str) -> None:
@@ -107,7 +111,7 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     environment = {
         **os.environ,
-        # In the environment and not among the arguments, which every user of the machine can read: it may hold a password.
+        # Not among the arguments, which every user of the machine can read: it may hold a password.
         "MLFLOW_BACKEND_STORE_URI": uri,
         # Two processes instead of thirteen.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -156,10 +160,21 @@ def _await_answer(server: subprocess.Popen[bytes], port: int) -> None:
             raise BenchError(
                 f"MLflow's server did not start: exit code {server.returncode}", fix="asd-bench doctor tells more"
             )
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
+        if _answers(port):
             return
         time.sleep(0.2)
     raise BenchError(f"MLflow's server did not answer within {START_TIMEOUT:g} s")
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

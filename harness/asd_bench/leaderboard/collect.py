@@ -159,7 +159,7 @@ def _metrics(values: Mapping[str, float], intervals: Mapping[str, tuple[float, f
 
 def _clips(
     scored: Mapping[str, Mapping[str, int]], published: Mapping[str, Mapping[str, int]], places: list[str]
-) -> dict[str, int | None]:
+) -> dict[str, Any]:
     """The numbers of clips in some sections; None where none of them was scored, or none is published."""
 
     def total(counts: Mapping[str, Mapping[str, int]], split: str) -> int | None:

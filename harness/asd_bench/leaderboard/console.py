@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 #: Columns of text that the widest table needs.
 WIDTH = 100
 
+_NUMBER_WIDTH = len("12.34")
+
+#: With more machine types the columns stand closer together.
+_FEW_MACHINES = 4
+
 
 def console_tables(board: Board) -> list[Table]:
     """The ranking, the other profiles, and what is not ranked, as far as there is any."""
@@ -34,19 +39,19 @@ def console_tables(board: Board) -> list[Table]:
 
 
 def _table(board: Board, title: str, rows: Sequence[Standing], ranks: Sequence[str] = ()) -> Table:
-    """Overall Ω, AUC and pAUC and the AUC of every machine type, in percent."""
+    """Overall Ω, AUC and pAUC, and the AUC of every machine type."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     notes = list(dict.fromkeys(note for row in rows for note in _notes(row)))
     table = Table(
-        title=Text(title, style="bold"),
+        title=Text(title, style="bold").append("  (percent; of machine types the AUC)", style="not bold dim"),
         title_justify="left",
         caption=Text("\n".join(f"{number} {note}" for number, note in enumerate(notes, 1))),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=(0, int(len(board.machines) <= _FEW_MACHINES), 0, 0),
         pad_edge=False,
     )
     columns = {"#": [Text(rank) for rank in ranks]} if ranks else {}
@@ -85,6 +90,9 @@ def _notes(row: Standing) -> list[str]:
 
 
 def _broken(machine: str) -> str:
-    """A heading for a column of numbers, which are narrower than names: ``Toy Con- veyor`` on lines of their own."""
-    words = re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", machine)
-    return "\n".join(f"{word[:-(len(word) // 2)]}-\n{word[-(len(word) // 2):]}" if len(word) > 6 else word for word in words)
+    """A heading for a column of numbers, which are narrower than names: ``Toy``, ``Conv-`` and ``eyor``, stacked."""
+    lines: list[str] = []
+    for word in re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", machine):
+        half = (len(word) + 1) // 2
+        lines += [word] if len(word) <= _NUMBER_WIDTH else [f"{word[:half]}-", word[half:]]
+    return "\n".join(lines)

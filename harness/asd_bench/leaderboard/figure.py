@@ -126,7 +126,8 @@ def _mark(number: int, x: float, y: float) -> str:
         "down": f"M{x} {y + 4.3:.1f}l4.3 -7.6h-8.6z",
         "bar": f"M{x - 1.6:.1f} {y - 4.6:.1f}h3.2v9.2h-3.2z",
     }
-    return f'<path fill="{_COLOURS[number % len(_COLOURS)]}" fill-opacity=".9" d="{paths[_SHAPES[number % len(_SHAPES)]]}"/>'
+    colour, shape = _COLOURS[number % len(_COLOURS)], _SHAPES[number % len(_SHAPES)]
+    return f'<path fill="{colour}" fill-opacity=".9" d="{paths[shape]}"/>'
 
 
 def _axis(board: Board, scale: _Scale, bottom: float) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _legend(board: Board, rows: Sequence[Standing], y: float) -> tuple[list[str]
     """What the marks mean, in as many lines as they need; and the height of the figure."""
     level = f"{100 * rows[0].first.level:g} % interval over clips" if rows else ""
     entries = [
-        (f'<circle class="a" cx="{{x:.1f}}" cy="{{y}}" r="5"/>', "mean over seeds"),
+        ('<circle class="a" cx="{x:.1f}" cy="{y}" r="5"/>', "mean over seeds"),
         ('<rect class="s" x="{left:.1f}" y="{top}" width="14" height="8" rx="2"/>', "± sd over seeds"),
         ('<path class="i" d="M{left:.1f} {y}h14M{left:.1f} {top}v8m14 -8v8"/>', level),
     ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 NONE = "–"
 
 #: Everything that Markdown or HTML could take for its own.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$])")
 
 
 def escape(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from asd_bench.leaderboard.markdown import NONE, best, bounds, code, emphasised, escape, percent, table
 from asd_bench.leaderboard.standings import PAPERS_AVERAGE, Board, Standing
-from asd_bench.leaderboard.table import ALL, Line
+from asd_bench.leaderboard.table import ALL
 from asd_bench.specs import PAPER
 
 #: The metrics as the field writes them.
@@ -43,7 +43,7 @@ def render_page(board: Board, table_text: str) -> str:
     ]
     if ranked:
         parts += [_score_table(board, ranked, notes, [rank for rank, _ in board.ranked])]
-        parts += ["### By machine type", _legend(board), _machine_table(board, ranked, notes)]
+        parts += ["### By machine type", _machine_table(board, ranked, notes)]
         parts += _section_table(board, ranked)
     else:
         parts += ["No result can be ranked yet."]
@@ -53,7 +53,6 @@ def render_page(board: Board, table_text: str) -> str:
             f"Shortened runs ({code(f'--profile {profile}')}): complete, but not comparable with the published "
             "schedules, and so without a rank.",
             _score_table(board, rows, notes),
-            _legend(board),
             _machine_table(board, rows, notes),
         ]
     if board.incomplete:
@@ -62,7 +61,6 @@ def render_page(board: Board, table_text: str) -> str:
             "Nothing missing is averaged away: there is an overall number only where every section is there, and one "
             "of a machine type only where all of its sections are.",
             _incomplete_table(board, notes),
-            _legend(board),
             _machine_table(board, board.incomplete, notes, mark_best=False),
         ]
     if notes.texts:
@@ -125,8 +123,10 @@ class Notes:
         others = [machine for machine in row.first.trained_on if machine not in row.first.machines]
         if others:
             texts.append(f"Its fits of dataset scope trained on {escape(', '.join(others))} as well.")
-        if _classes(row) != _classes(self.board.standings[0]):
-            texts.append(f"Trained with other classes: {_class_list(row)}.")
+        classes = {machine: row.classes(machine) for machine in row.first.machines}
+        unusual = [f"{machine} {text}" for machine, text in classes.items() if text != self.board.classes(machine)]
+        if unusual:
+            texts.append(f"Other classes than in most rows: {escape(', '.join(unusual))}.")
         if self.board.has_other_data(row):
             texts.append(f"Scored on other clips than most ranked rows: data `{row.first.data}`.")
         return texts
@@ -136,31 +136,32 @@ class Notes:
 
 
 def _score_table(board: Board, rows: Sequence[Standing], notes: Notes, ranks: Sequence[int] = ()) -> str:
-    """Overall numbers: the score first, then its parts."""
+    """Overall numbers: the score first, then its parts; under a mean its interval, where the page speaks of one."""
     metrics = list(dict.fromkeys((board.score, *board.parts, "omega")))
-    # The papers' average has no interval of its own; its two halves have.
-    with_interval = {"omega"} if board.score == "omega" else {"auc", "pauc", "omega"}
     titles = {metric: TITLES[metric] for metric in metrics}
+    # The papers' average has no interval of its own; its two halves have.
+    with_interval = ["omega"]
     if board.score != "omega":
         titles["omega"] = "Ω (ours)"
-    head, columns = [], []
+        with_interval = ["auc", "pauc", "omega"]
+    for metric in with_interval:
+        titles[metric] += f"<br>{_interval_title(rows)}"
+    columns = []
     for metric in metrics:
-        means = [row.mean(metric) for row in rows]
-        head.append(titles[metric])
-        columns.append([_mean_and_sd(row, metric, best(means)) for row in rows])
-        if metric in with_interval:
-            head.append(_interval_title(rows))
-            columns.append([bounds(row.interval(metric)) for row in rows])
+        top = best([row.mean(metric) for row in rows])
+        columns.append([_score_cell(row, metric, top, metric in with_interval) for row in rows])
     lines = [[notes.name(row), *cells, _seeds(row)] for row, *cells in zip(rows, *columns, strict=True)]
+    head, numbers = ["System", *titles.values(), "Seeds"], list(titles.values())
     if not ranks:
-        return table(["System", *head, "Seeds"], lines, head)
-    lines = [[str(rank), *line] for rank, line in zip(ranks, lines, strict=True)]
-    return table(["Rank", "System", *head, "Seeds"], lines, ["Rank", *head])
+        return table(head, lines, numbers)
+    return table(["Rank", *head], [[str(n), *line] for n, line in zip(ranks, lines, strict=True)], ["Rank", *numbers])
 
 
-def _mean_and_sd(row: Standing, metric: str, best_printed: str | None) -> str:
-    mean, sd = emphasised(row.mean(metric), best_printed), row.sd(metric)
-    return mean if sd is None else f"{mean} ± {percent(sd)}"
+def _score_cell(row: Standing, metric: str, best_printed: str | None, with_interval: bool) -> str:
+    text, sd = emphasised(row.mean(metric), best_printed), row.sd(metric)
+    if sd is not None:
+        text += f" ± {percent(sd)}"
+    return f"{text}<br>{bounds(row.interval(metric))}" if with_interval else text
 
 
 def _interval_title(rows: Sequence[Standing]) -> str:
@@ -168,34 +169,38 @@ def _interval_title(rows: Sequence[Standing]) -> str:
 
 
 def _machine_table(board: Board, rows: Sequence[Standing], notes: Notes, mark_best: bool = True) -> str:
-    """Numbers by machine type, those of a machine type in one cell as papers print them."""
+    """Numbers by machine type: a line per system, its metrics stacked in every cell."""
     machines = [machine for machine in board.machines if any(machine in row.first.machines for row in rows)]
-    cells = [_cells(rows, board.parts, machine, ALL, mark_best) for machine in machines]
-    lines = [[notes.name(row), *line] for row, *line in zip(rows, *cells, strict=True)]
-    return table(["System", *map(escape, machines)], lines, [escape(machine) for machine in machines])
+    columns = [_stacks(board, rows, machine, ALL, mark_best) for machine in machines]
+    titles = "<br>".join(TITLES[metric] for metric in board.parts)
+    lines = [[notes.name(row), titles, *cells] for row, *cells in zip(rows, *columns, strict=True)]
+    head = [escape(machine) for machine in machines]
+    return table(["System", "", *head], lines, head)
 
 
 def _section_table(board: Board, rows: Sequence[Standing]) -> list[str]:
-    """Numbers by section, folded away, where a machine type has more than one."""
+    """Numbers by section, folded away, where a machine type has more than one: a line per section."""
     places = [(machine, section) for machine in board.machines for section in board.sections(machine)]
     if len(places) == len(board.machines):
         return []
+    titles = "<br>".join(TITLES[metric] for metric in board.parts)
     lines = [
-        [f"{escape(machine)} {escape(section)}", *_cells(rows, board.parts, machine, section)]
+        [f"{escape(machine)} {escape(section)}", titles, *_stacks(board, rows, machine, section)]
         for machine, section in places
     ]
     head = [f"{rank}. {escape(row.system)}" for rank, row in board.ranked]
-    return ["<details><summary>By section</summary>", table(["Section", *head], lines, head), "</details>"]
+    return ["<details><summary>By section</summary>", table(["Section", "", *head], lines, head), "</details>"]
 
 
-def _cells(
-    rows: Sequence[Standing], metrics: Sequence[str], machine: str, section: str, mark_best: bool = True
-) -> list[str]:
+def _stacks(board: Board, rows: Sequence[Standing], machine: str, section: str, mark_best: bool = True) -> list[str]:
     """One cell per row: its metrics of a machine type or section, the best of each bold."""
-    means = {metric: [row.mean(metric, machine, section) for row in rows] for metric in metrics}
-    tops = {metric: best(means[metric]) if mark_best else None for metric in metrics}
-    lines = zip(*([emphasised(mean, tops[metric]) for mean in means[metric]] for metric in metrics), strict=True)
-    return [NONE if set(line) == {NONE} else "/".join(line) for line in lines]
+    columns = []
+    for metric in board.parts:
+        means = [row.mean(metric, machine, section) for row in rows]
+        top = best(means) if mark_best else None
+        columns.append([emphasised(mean, top) for mean in means])
+    cells = zip(*columns, strict=True)
+    return [NONE if set(cell) == {NONE} else "<br>".join(cell) for cell in cells]
 
 
 def _incomplete_table(board: Board, notes: Notes) -> str:
@@ -224,8 +229,10 @@ def _n_of(number: int | None, published: int | None) -> str:
 
 def _introduction(board: Board) -> str:
     if board.score == "omega":
-        parts = ", ".join(TITLES[metric] for metric in board.parts)
-        ranked_by = f"Ranked by the official score **Ω**: the harmonic mean of {parts} of every section."
+        *parts, last = (TITLES[metric] for metric in board.parts)
+        ranked_by = (
+            f"Ranked by the official score **Ω**, the harmonic mean of {', '.join(parts)} and {last} over all sections."
+        )
     else:
         ranked_by = (
             "Ranked by the mean of the papers' two averages, **(AUC + pAUC) / 2**: each is the arithmetic mean over a "
@@ -238,38 +245,18 @@ def _introduction(board: Board) -> str:
     )
 
 
-def _legend(board: Board) -> str:
-    parts = " / ".join(TITLES[metric] for metric in board.parts)
-    return f"{parts}: {board.rule.mean} means over a machine type's sections, arithmetic means over seeds."
-
-
 def _data_table(board: Board) -> str:
-    """What each machine type consists of, by the dataset's publication."""
-    row = board.standings[0]
+    """What each machine type consists of, by the dataset's publication where that says."""
     lines = []
     for machine in board.machines:
-        line = row.first.line(machine)
-        if line is not None:
-            train = line.train_clips if line.train_clips_published is None else line.train_clips_published
-            test = line.test_clips if line.test_clips_published is None else line.test_clips_published
-            sections = ", ".join(board.sections(machine))
-            lines.append([escape(machine), escape(sections), str(train or 0), str(test or 0), _class_cell(line)])
+        line = board.standings[0].first.line(machine)
+        train, test = (None, None) if line is None else (line.train_clips_published, line.test_clips_published)
+        if line is not None and train is None:
+            train, test = line.train_clips, line.test_clips
+        sections = escape(", ".join(board.sections(machine)))
+        lines.append([escape(machine), sections, str(train or NONE), str(test or NONE), escape(board.classes(machine))])
     head = ["Machine type", "Sections", "Training clips", "Test clips", "Classes"]
     return table(head, lines, head[2:4])
-
-
-def _classes(row: Standing) -> dict[str, str]:
-    """How many classes the training clips of each scored machine type form, and by which rule."""
-    lines = [line for line in row.first.lines if line.section == ALL and line.machine in row.first.machines]
-    return {line.machine: _class_cell(line) for line in lines}
-
-
-def _class_cell(line: Line) -> str:
-    return NONE if line.classes is None else f"{line.classes} by {escape(line.class_rule)}"
-
-
-def _class_list(row: Standing) -> str:
-    return ", ".join(f"{escape(machine)} {classes}" for machine, classes in _classes(row).items())
 
 
 def _reading(board: Board) -> str:
@@ -283,6 +270,8 @@ def _reading(board: Board) -> str:
             "- **Overlapping intervals**: nothing is claimed about which of the two systems is better, whatever their "
             "ranks. Ranks order the means and no more.",
             "- **Bold** is the best of a column as printed, not a claim of significance.",
+            f"- **AUC** and **pAUC** (false-positive rates up to 0.1, standardised after McClish) of several sections "
+            f"are their {board.rule.mean} mean; numbers of several seeds are averaged arithmetically.",
             "- **Classes** are the groups of training clips that discriminative detectors tell apart.",
         ]
     )
@@ -292,7 +281,8 @@ def _commands(board: Board) -> str:
     lines = []
     for row in board.standings:
         keys = " ".join(result.key for result in row.results)
-        lines += [f"# trained on {' '.join(row.first.trained_on)}; results {keys}", command_of(board, row), ""]
+        trained_on = "all machine types" if row.first.trained_on == board.machines else " ".join(row.first.trained_on)
+        lines += [f"# trained on {trained_on}; results {keys}", command_of(board, row), ""]
     return "```sh\n" + "\n".join(lines[:-1]) + "\n```"
 
 

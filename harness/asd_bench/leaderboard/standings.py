@@ -57,6 +57,11 @@ class Standing:
     def flags(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(flag for result in self.results for flag in result.flags))
 
+    def classes(self, machine: str) -> str:
+        """The classes that a machine type's training clips form, e.g. ``4 by section``; empty where it has none."""
+        line = self.first.line(machine)
+        return "" if line is None or line.classes is None else f"{line.classes} by {line.class_rule}"
+
     def mean(self, metric: str, machine: str = ALL, section: str = ALL) -> float | None:
         """A metric's mean over the seeds; None where a seed lacks it."""
         values = self._values(metric, machine, section)
@@ -144,9 +149,11 @@ class Board:
 
     def has_other_data(self, row: Standing) -> bool:
         """Whether a ranked row was scored on other clips than most ranked rows."""
-        digests = Counter(ranked.first.data for _, ranked in self.ranked)
-        usual = min(digests, key=lambda digest: (-digests[digest], digest), default="")
-        return row.ranked and row.first.data != usual
+        return row.ranked and row.first.data != _most_common(ranked.first.data for _, ranked in self.ranked)
+
+    def classes(self, machine: str) -> str:
+        """The classes that a machine type's training clips form in most rows."""
+        return _most_common(row.classes(machine) for row in self.standings if row.classes(machine))
 
 
 def make_board(dataset: str, results: Iterable[Result]) -> Board:
@@ -193,3 +200,9 @@ def make_board(dataset: str, results: Iterable[Result]) -> Board:
 
 def _score(rule: YearRule) -> str:
     return "omega" if rule.official_omega else PAPERS_AVERAGE
+
+
+def _most_common(values: Iterable[str]) -> str:
+    """The value that occurs most often, the first by the alphabet of those that tie; empty if there is none."""
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value), default="")

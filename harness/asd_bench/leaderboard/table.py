@@ -10,8 +10,8 @@ which numbers moved. Plain ``pandas.read_csv`` reads the file::
     overall[overall.ranked == True].groupby(["system", "config_key"]).omega.agg(["mean", "std", "count"])
 
 Numbers are fractions, written so that they read back to the same float; an empty cell is a number that there is not.
-Lists are shell words (`shlex`), so ``settings`` can be pasted after ``--set``. Precision, recall and F1, which depend on
-a threshold, stay in ``result.json``.
+Lists are shell words (`shlex`), so each of ``settings`` can be pasted after ``--set``. Precision, recall and F1, which
+depend on a threshold, stay in ``result.json``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from asd_bench.records import Workspace, read_json
 from asd_bench.tracking import describe
 from asd_bench.tracking.fits import fits_experiment
 from asd_bench.tracking.store import KIND, NOTE, PARENT, Point, Store, TrackedRun, milliseconds
+from asd_bench.tracking.views import result_views
 
 MADE = "asd.made"
 SEEDS = "asd.seeds"
@@ -139,6 +140,8 @@ class ResultLog:
             successor = newest[child.tags["asd.seed"]]
             if successor is not child and child.tags.get(SUPERSEDED) != short(successor.tags["asd.key"]):
                 self._store.write(child, tags={SUPERSEDED: short(successor.tags["asd.key"])})
+        views = result_views(metrics, self._store.experiment_tags(parent.experiment))
+        self._store.tag_experiment(parent.experiment, views)
         if parent.status != "FINISHED":
             self._store.conclude(parent, "FINISHED", now)
 

@@ -99,10 +99,15 @@ class Store:
             return self._client.create_experiment(name, artifact_location=_artifacts(self.uri, name), tags=tags)
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
-        for tag, value in tags.items():
-            if tag not in found.tags:
-                self._client.set_experiment_tag(found.experiment_id, tag, value)
+        self.tag_experiment(found.experiment_id, {tag: text for tag, text in tags.items() if tag not in found.tags})
         return found.experiment_id
+
+    def experiment_tags(self, experiment: str) -> dict[str, str]:
+        return dict(self._client.get_experiment(experiment).tags)
+
+    def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> None:
+        for tag, value in tags.items():
+            self._client.set_experiment_tag(experiment, tag, value)
 
     def experiments_of(self, kind: str) -> list[str]:
         """Ids of all experiments of a kind."""

@@ -1,0 +1,1 @@
+"""Two plugins of one distribution that cannot be imported."""
