@@ -83,7 +83,7 @@ def test_decisions_come_from_the_training_scores_gamma_percentile(made):
 
 
 def test_training_scores_are_kept_for_every_training_clip(made):
-    workspace, document, _, train = made
+    *_, train = made
     assert len(train) == 4 * SIZES["n_train"]
     assert (train.score > 0).all(), "a training clip was its own neighbour"
 

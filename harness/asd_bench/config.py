@@ -10,16 +10,19 @@ that has x), ``NAME.x`` and ``NAME.frontend.x`` (one detector, by member or dete
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from asd_bench.coerce import coerce, default_values
 from asd_bench.errors import BenchError
 from asd_bench.plugins import Host, did_you_mean, lazy_name
 from asd_bench.specs import PAPER, DatasetSpec, DetectorSpec, FrontendSpec, Scope, SystemSpec, doc_of
+
+#: What may stand before the dot for every system.
+_ANY_OF_A_KIND = ("detector", "frontend", "ensembler")
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ class Node:
 
     @classmethod
     def of(cls, title: str, addresses: Iterable[str], schema: Any) -> Node:
+        """A part with its defaults.
+
+        Raises:
+            BenchError: the plugin's configuration class is no dataclass with sound types and defaults.
+        """
         node = cls(title, frozenset(addresses), schema)
-        default = schema()
-        for item in dataclasses.fields(schema):
-            node.values[item.name] = getattr(default, item.name)
-            node.origins[item.name] = "default"
+        for name, value in default_values(schema, title).items():
+            node.values[name] = value
+            node.origins[name] = "default"
         return node
 
     def has(self, name: str) -> bool:
@@ -66,17 +73,29 @@ class Node:
                 where=origin,
                 fix=f"its options are: {', '.join(self.values) or 'none'}",
             )
-        hints = typing.get_type_hints(self.schema)
-        item = {item.name: item for item in dataclasses.fields(self.schema)}[name]
-        coerced = coerce(value, hints[name], f"{self.title}.{name}", origin)
-        minimum = item.metadata.get("minimum")
-        if minimum is not None and coerced is not None and coerced < minimum:
+        coerced = coerce(value, typing.get_type_hints(self.schema)[name], f"{self.title}.{name}", origin)
+        minimum = {item.name: item.metadata.get("minimum") for item in dataclasses.fields(self.schema)}[name]
+        numbers = coerced if isinstance(coerced, tuple) else (coerced,)
+        if minimum is not None and any(isinstance(number, (int, float)) and number < minimum for number in numbers):
             raise BenchError(f"{self.title}.{name} must be at least {minimum:g}, got {coerced!r}", where=origin)
         self.values[name] = coerced
         self.origins[name] = origin
 
     def document(self) -> dict[str, Any]:
         return dict(self.values)
+
+    def built(self) -> Any:
+        """The configuration object, whose class may look at its values together.
+
+        Raises:
+            BenchError: they do not fit together.
+        """
+        try:
+            return self.schema(**self.values)
+        except BenchError:
+            raise
+        except Exception as error:
+            raise BenchError(f"the options of {self.title} do not fit together: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -154,7 +173,7 @@ def resolve_dataset(spec: DatasetSpec, layers: Iterable[Layer]) -> tuple[Any, No
             head, _, name = address.partition(".")
             if head == "dataset":
                 node.put(name, value, layer.origin)
-    return spec.config(**node.values), node
+    return node.built(), node
 
 
 def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[Layer]) -> ResolvedSystem:
@@ -186,6 +205,9 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
         for address, value in layer.values.items():
             if not address.startswith("dataset."):
                 _apply(nodes, spec.name, address, value, layer.origin)
+    for node in nodes:
+        # Values that do not fit together are the user's to mend now, not a failed fit later.
+        node.built()
     labels = [member.label for member in spec.members]
     if len(set(labels)) != len(labels):
         raise BenchError(f"the system '{spec.name}' has two members called '{max(labels, key=labels.count)}'")
@@ -205,10 +227,16 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
 
 
 def knows_address(host: Host, spec: SystemSpec, address: str) -> bool:
-    """Whether a dotted address concerns the system at all: ``--set`` speaks to every system of a run."""
-    head = address.partition(".")[0]
+    """Whether a dotted address concerns the system at all: ``--set`` speaks to every system of a run.
+
+    A part that the system names is its own, whatever the option; ``detector.k`` concerns it if some detector has a k.
+    """
+    owner, _, name = address.rpartition(".")
     branches = [_Branch.of(host, member.detector, {member.label, member.detector}, {}) for member in spec.members]
-    return head in {"ensembler", *(name for branch in branches for node in branch.nodes() for name in node.addresses)}
+    nodes = [Node.of(spec.ensembler, {"ensembler"}, host.get("ensembler", spec.ensembler).spec.config)]
+    nodes += [node for branch in branches for node in branch.nodes()]
+    addressed = [node for node in nodes if owner in node.addresses]
+    return any(node.has(name) for node in addressed) if owner in _ANY_OF_A_KIND else bool(addressed)
 
 
 @dataclass
@@ -224,7 +252,11 @@ class _Branch:
     uses: dict[str, _Branch]
 
     @classmethod
-    def of(cls, host: Host, name: str, names: set[str], config: Mapping[str, Any]) -> _Branch:
+    def of(
+        cls, host: Host, name: str, names: set[str], config: Mapping[str, Any], users: tuple[str, ...] = ()
+    ) -> _Branch:
+        if name in users:
+            raise BenchError(f"detectors use one another in a circle: {' -> '.join((*users, name))}")
         entry = host.get("detector", name)
         spec: DetectorSpec = entry.spec
         frontend: FrontendSpec = host.get("frontend", spec.frontend).spec
@@ -238,7 +270,7 @@ class _Branch:
         for option, value in config.items():
             if option.startswith("frontend."):
                 frontend_node.put(option.removeprefix("frontend."), value, "member")
-        uses = {use.role: cls.of(host, use.detector, {use.role, use.detector}, {}) for use in spec.uses}
+        uses = {use.role: cls.of(host, use.detector, {use.role, use.detector}, {}, (*users, name)) for use in spec.uses}
         return cls(spec, entry.plugin.name, entry.plugin.source, node, frontend, frontend_node, uses)
 
     def nodes(self) -> Iterable[Node]:
@@ -301,7 +333,7 @@ def _component(spec: DetectorSpec, component: str | None, system: str) -> str:
 
 
 def layer_from_pairs(pairs: Iterable[str]) -> Layer:
-    """``["knn.k=3"]`` as a layer; values are read as YAML."""
+    """``["knn.k=3"]`` as a layer; the option's type decides how the text is read."""
     values: dict[str, Any] = {}
     for pair in pairs:
         address, equals, text = pair.partition("=")
@@ -348,75 +380,13 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def coerce(value: Any, type_: Any, name: str, origin: str) -> Any:
-    """A value as the declared type, read from text where it is text.
-
-    Raises:
-        BenchError: it cannot be of that type.
-    """
-    origin_type = typing.get_origin(type_)
-    if origin_type in (typing.Union, types.UnionType):
-        return _coerce_union(value, type_, name, origin)
-    if origin_type is Literal:
-        for choice in typing.get_args(type_):
-            if value == choice or str(value) == str(choice):
-                return choice
-        raise _wrong(value, f"one of {', '.join(str(choice) for choice in typing.get_args(type_))}", name, origin)
-    if origin_type is tuple:
-        items = _split(value) if isinstance(value, str) else value
-        if not isinstance(items, (list, tuple)):
-            raise _wrong(value, "a list", name, origin)
-        element = typing.get_args(type_)[0]
-        return tuple(coerce(item, element, name, origin) for item in items)
-    if type_ is bool:
-        words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-        if isinstance(value, bool):
-            return value
-        if str(value).lower() in words:
-            return words[str(value).lower()]
-        raise _wrong(value, "true or false", name, origin)
-    if type_ is str and isinstance(value, str):
-        return value
-    if type_ in (int, float) and not isinstance(value, bool):
-        # PyYAML reads 1e-3 as a string, so numbers are read here, by the field's type.
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if type_ is float and abs(number) < float("inf"):
-            return number
-        if type_ is int and number == number // 1 and abs(number) < 2**53:
-            return int(number)
-    raise _wrong(value, {int: "a whole number", float: "a number", str: "text"}.get(type_, str(type_)), name, origin)
-
-
-def _coerce_union(value: Any, type_: Any, name: str, origin: str) -> Any:
-    options = typing.get_args(type_)
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "null", "~")):
-        if type(None) in options:
-            return None
-        raise _wrong(value, str(type_), name, origin)
-    for option in options:
-        if option is not type(None):
-            try:
-                return coerce(value, option, name, origin)
-            except BenchError:
-                continue
-    raise _wrong(value, str(type_), name, origin)
-
-
-def _split(text: str) -> list[str]:
-    return [item.strip() for item in text.strip().strip("[]()").split(",") if item.strip()]
-
-
-def _wrong(value: Any, wanted: str, name: str, origin: str) -> BenchError:
-    return BenchError(f"{name} must be {wanted}, got {value!r}", where=origin)
-
-
 def build(config_type: type, values: Mapping[str, Any]) -> Any:
-    """A configuration object from plain values, as they come back from JSON (where tuples are lists)."""
-    hints = typing.get_type_hints(config_type)
-    return config_type(**{name: coerce(value, hints[name], name, "record") for name, value in values.items()})
+    """A configuration object from resolved values, as they come back from JSON (where tuples are lists)."""
+    return config_type(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
 def describe(nodes: Iterable[Node]) -> list[tuple[str, str, Any, str, str]]:

@@ -37,13 +37,13 @@ _LEGEND: dict[str, Any] = {
 }
 
 _DPI = 110
+#: Inches: what a panel takes, and the margins of a figure (left, right, top, bottom) and its least width.
+_ROC_PANEL, _SCORE_PANEL = (2.65, 2.75), (2.65, 2.0)
+_MARGINS = (0.7, 0.1, 0.95, 0.45)
+_MIN_WIDTH = 6.2
 _COLUMNS = 4
-#: Inches: what a panel takes, the margins of a figure (left, right, top, bottom), and its least width.
-_ROC_PANEL, _SCORE_PANEL = (2.7, 2.75), (2.7, 2.0)
-_MARGINS = (0.55, 0.15, 0.75, 0.6)
-_MIN_WIDTH = 7.0
 
-_BINS = 40
+_BINS = 32
 #: Scores beyond these quantiles of a section are counted in its outermost bins: some detectors' have endless tails.
 _SHOWN_QUANTILES = (0.003, 0.997)
 
@@ -76,7 +76,7 @@ def draw_result(folder: Path) -> list[Path]:
 def _roc_figure(document: Mapping[str, Any], test: pd.DataFrame) -> Figure:
     """A panel per machine type, with the curves whose areas the year's rule takes."""
     machines = {str(machine): clips for machine, clips in test.groupby("machine")}
-    figure, panels = _panels(f"ROC of {_title(document)}", len(machines))
+    figure, panels = _panels(f"ROC of {_title(document)}", len(machines), _ROC_PANEL, _COLUMNS)
     for panel, (machine, clips) in zip(panels, machines.items(), strict=True):
         panel.axvspan(0, MAX_FALSE_POSITIVE_RATE, color=_SHADE, linewidth=0)
         panel.plot([0, 1], [0, 1], color=_TRAINING, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -85,10 +85,13 @@ def _roc_figure(document: Mapping[str, Any], test: pd.DataFrame) -> Figure:
                 _roc_curves(panel, metric, machine, clips, document["metrics"])
         panel.set(xlim=(0, 1), ylim=(0, 1.01), xticks=[0, 0.1, 0.5, 1], yticks=[0, 0.5, 1])
         panel.set_xticklabels(["0", "0.1", "0.5", "1"])
+        panel.set_yticklabels(["0", "0.5", "1"])
         panel.legend(loc="lower right", title="AUC", alignment="right", **_LEGEND)
         _head(panel, machine, f"pAUC {100 * document['metrics']['machines'][machine]['pauc']:.1f}")
-    figure.supxlabel("false-positive rate (shaded: what the pAUC covers)", fontsize=9, color=_INK)
-    figure.supylabel("true-positive rate", fontsize=9, color=_INK)
+    explanation = "AUC and pAUC in percent; shaded: the false-positive rates that the pAUC covers"
+    width, height = figure.get_size_inches()
+    figure.text(0.12 / width, 1 - 0.4 / height, explanation, fontsize=8, color=_MUTED, va="top")
+    _label_axes(figure, "false-positive rate", "true-positive rate")
     return figure
 
 
@@ -132,7 +135,9 @@ def _score_figure(document: Mapping[str, Any], test: pd.DataFrame, train: pd.Dat
         (str(machine), str(section)): clips for (machine, section), clips in test.groupby(["machine", "section"])
     }
     trained = {(str(machine), str(section)): rows for (machine, section), rows in train.groupby(["machine", "section"])}
-    figure, panels = _panels(f"Scores of {_title(document)}", len(sections), _SCORE_PANEL)
+    # Three sections fill a row of their own; one, two and four go evenly into rows of four.
+    columns = 3 if test.groupby("machine").section.nunique().max() == 3 else _COLUMNS
+    figure, panels = _panels(f"Scores of {_title(document)}", len(sections), _SCORE_PANEL, columns)
     for panel, (place, clips) in zip(panels, sections.items(), strict=True):
         threshold = document["thresholds"]["/".join(place)]["value"]
         _score_panel(panel, clips, trained[place].score.to_numpy(), threshold)
@@ -143,9 +148,10 @@ def _score_figure(document: Mapping[str, Any], test: pd.DataFrame, train: pd.Dat
         Patch(color=_ANOMALY, alpha=_FILL, label="test, anomalous"),
         Line2D([], [], color=_INK, linewidth=1, linestyle=_DASHES, label="threshold"),
     ]
-    figure.legend(handles=entries, loc="upper right", ncols=len(entries), borderaxespad=0.7, **_LEGEND)
-    figure.supxlabel("anomaly score", fontsize=9, color=_INK)
-    figure.supylabel("share of the clips of a kind", fontsize=9, color=_INK)
+    width, height = figure.get_size_inches()
+    below_title = (0.12 / width, 1 - 0.33 / height)
+    figure.legend(handles=entries, loc="upper left", bbox_to_anchor=below_title, ncols=len(entries), **_LEGEND)
+    _label_axes(figure, "anomaly score", "share of the clips of a kind")
     return figure
 
 
@@ -189,27 +195,26 @@ def _shares(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def _panels(title: str, number: int, size: tuple[float, float] = _ROC_PANEL) -> tuple[Figure, list[Axes]]:
+def _panels(title: str, number: int, size: tuple[float, float], columns: int) -> tuple[Figure, list[Axes]]:
     """A figure of panels in rows, drawn without pyplot: nothing global changes, and no display is needed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = min(number, _COLUMNS)
+    columns = min(number, columns)
     rows = -(-number // columns)
     left, right, top, bottom = _MARGINS
-    # A lone panel leaves room for the title and the legend.
-    width = max(left + right + columns * size[0], _MIN_WIDTH)
-    height = top + bottom + rows * size[1]
+    width = max(left + columns * size[0] + right, _MIN_WIDTH)
+    height = top + rows * size[1] + bottom
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.12 / width, y=1 - 0.12 / height, ha="left", va="top", fontsize=11, color=_INK)
     figure.subplots_adjust(
         left=left / width,
-        right=1 - right / width,
+        right=(left + columns * size[0]) / width,
         top=1 - top / height,
-        bottom=bottom / height,
-        wspace=0.22,
-        hspace=0.42,
+        bottom=(bottom + 0.3) / height,
+        wspace=0.2,
+        hspace=0.4,
     )
     panels = []
     for position in range(number):
@@ -219,6 +224,13 @@ def _panels(title: str, number: int, size: tuple[float, float] = _ROC_PANEL) -> 
         panel.tick_params(labelsize=7.5, colors=_MUTED, labelcolor=_INK, length=2.5)
         panels.append(panel)
     return figure, panels
+
+
+def _label_axes(figure: Figure, x: str, y: str) -> None:
+    width, height = figure.get_size_inches()
+    place = figure.subplotpars
+    figure.supxlabel(x, x=(place.left + place.right) / 2, y=0.1 / height, fontsize=9, color=_INK)
+    figure.supylabel(y, x=0.12 / width, y=(place.bottom + place.top) / 2, fontsize=9, color=_INK)
 
 
 def _head(panel: Axes, left: str, right: str = "") -> None:

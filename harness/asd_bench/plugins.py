@@ -183,11 +183,11 @@ class Host:
             plugin = plugins[implementation.plugin_name]
             try:
                 specs: list[Any] = list(implementation.function())
-                for spec in specs:
-                    if not isinstance(spec, type_):
-                        raise BenchError(f"{hook} returned {spec!r}, which is no {type_.__name__}")
-                    if not isinstance(spec.name, str):
-                        raise BenchError(f"{hook} returned a {type_.__name__} whose name is {spec.name!r}")
+                for declared in specs:
+                    if not isinstance(declared, type_):
+                        raise BenchError(f"{hook} returned {declared!r}, which is no {type_.__name__}")
+                    if not isinstance(declared.name, str):  # type: ignore[attr-defined]
+                        raise BenchError(f"{hook} returned {declared!r}, whose name is no text")
             except Exception as error:
                 self._remember(plugin.name, f"{hook} failed: {_describe(error)}", error)
                 continue

@@ -105,7 +105,7 @@ def open_dataset(
             f"{name} has no machine type '{unknown[0]}'{did_you_mean(unknown[0], spec.machines)}",
             fix=f"its machine types are: {', '.join(spec.machines)}",
         )
-    root = reader.locate(_root(host, spec, data_root), workspace / "cache" / "data", progress)
+    root = reader.locate(find_root(host, spec, data_root), workspace / "cache" / "data", progress)
     listing = reader.listing(root, machines)
     there = tuple(machine for machine in spec.machines if (listing.machine == machine).any())
     missing = [machine for machine in machines or () if machine not in there]
@@ -124,7 +124,8 @@ def open_dataset(
     return Dataset(spec, config, f"{name}-synthetic" if real_layout else name, root, there, stores, reader)
 
 
-def _root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
+def find_root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
+    """The folder to look for a dataset in: the user's, else ``ASD_BENCH_DATA/<name>``, else a plugin's answer, or None."""
     if data_root is not None:
         # One --data-root serves several datasets when each has a folder of its own name in it.
         return data_root / spec.name if (data_root / spec.name).is_dir() else data_root

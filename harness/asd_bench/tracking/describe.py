@@ -17,6 +17,8 @@ RESULTS, FITS = "results", "fits"
 #: Kinds of runs.
 SYSTEM, RESULT, FIT = "system", "result", "fit"
 
+_DECIMALS = 9
+
 SYSTEM_TAG, DETECTOR_TAG = "asd.system", "asd.detector"
 
 _RESULTS_NOTE = """\
@@ -61,7 +63,7 @@ def result_name(result: Mapping[str, Any]) -> str:
 
 def system_tags(result: Mapping[str, Any]) -> dict[str, str]:
     """Tags that a parent run and its children share."""
-    return {
+    tags = {
         "asd.dataset": result["dataset"],
         "asd.profile": result["profile"],
         "asd.config_key": result["config_key"],
@@ -70,6 +72,7 @@ def system_tags(result: Mapping[str, Any]) -> dict[str, str]:
         "asd.unranked_because": "; ".join(result["unranked_because"]),
         "mlflow.source.name": "asd-bench",
     }
+    return {name: text for name, text in tags.items() if text}
 
 
 def result_tags(result: Mapping[str, Any]) -> dict[str, str]:
@@ -94,13 +97,16 @@ def fits_of(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def result_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """``omega``, ``auc/fan``, ``auc/fan/id_00``, …, and the interval of the overall ones as ``ci/omega_low``."""
+    """``omega``, ``auc/fan``, ``auc/fan/id_00``, …, and the interval of the overall ones as ``ci/omega_low``.
+
+    Rounded to nine decimals, so that pages show 0.8 instead of 0.7999999999999999; ``result.json`` has every digit.
+    """
     places = {**result["metrics"]["machines"], **result["metrics"]["sections"]}
     metrics = dict(result["metrics"]["overall"])
     metrics |= {f"{metric}/{place}": value for place, values in places.items() for metric, value in values.items()}
     for metric, (low, high) in result["intervals"]["overall"].items():
         metrics |= {f"ci/{metric}_low": low, f"ci/{metric}_high": high}
-    return metrics
+    return {name: round(value, _DECIMALS) for name, value in metrics.items()}
 
 
 def result_params(result: Mapping[str, Any]) -> dict[str, str]:
@@ -156,14 +162,14 @@ def over_seeds(seeds: Iterable[Mapping[str, float]]) -> dict[str, float]:
         found[name] = statistics.fmean(values)
         if len(values) > 1:
             found[f"{metric}_sd{slash}{place}"] = statistics.stdev(values)
-    return found
+    return {name: round(value, _DECIMALS) for name, value in found.items()}
 
 
 def system_note(metrics: Mapping[str, float], seeds: Iterable[int], tags: Mapping[str, str]) -> str:
     """The text on a parent run's page: its row of a leaderboard, machine by machine, in percent."""
     columns = [name for name in ("omega", "auc", "auc_source", "auc_target", "pauc") if name in metrics]
     machines = sorted({name.partition("/")[2] for name in metrics} - {""})
-    ranked = "ranked" if tags["asd.ranked"] == "yes" else f"not ranked: {tags['asd.unranked_because']}"
+    ranked = "ranked" if tags["asd.ranked"] == "yes" else f"not ranked: {tags.get('asd.unranked_because')}"
     titles = {"omega": "Ω", "auc": "AUC", "auc_source": "AUC source", "auc_target": "AUC target", "pauc": "pAUC"}
     lines = [
         f"Means over the seeds {', '.join(map(str, sorted(seeds)))}, ± standard deviation, in percent; {ranked}.",

@@ -17,6 +17,9 @@ from asd_bench.tracking.store import NOTE, Point, Store, TrackedRun, millisecond
 #: When the attempt that the run shows ended, by the record's own time.
 ENDED = "asd.ended"
 
+#: Why a fit failed.
+MESSAGE = "asd.message"
+
 ARTIFACTS = ("fit.json", "env.json", "timing.json", "log.txt")
 
 Events = Iterable[Mapping[str, Any]]
@@ -104,7 +107,9 @@ class FitLog:
         live = live or _LiveFit(document, _began(events, ended))
         run = self._open(live)
         points = [*live.curves.new(events), *_timing(fit.folder, milliseconds(ended))]
-        tags = {ENDED: repr(ended), "asd.message": fit.message, NOTE: _note(fit)}
+        tags = {ENDED: repr(ended), NOTE: _note(fit)}
+        if fit.message or MESSAGE in run.tags:
+            tags[MESSAGE] = fit.message
         self._store.write(run, points, describe.fit_params(document), tags)
         self._store.upload(run, {name: fit.folder / name for name in ARTIFACTS})
         self._store.conclude(run, status, milliseconds(ended))

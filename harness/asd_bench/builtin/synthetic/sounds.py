@@ -29,7 +29,7 @@ HARDEST, EASIEST = 0.15, 1.0
 
 #: Range of a section's level in dBFS, as of the challenge's recordings.
 _LEVEL_DBFS = (-44.0, -36.0)
-_REFERENCE_SECONDS = 10
+_N_REFERENCES, _REFERENCE_SECONDS = 4, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +152,13 @@ def _factory(seed: int, name: str) -> Factory:
 def _reference_rms(seed: int, machine: str, section: str, point: OperatingPoint) -> float:
     """The active rms of a healthy machine at this operating point, before its level is set.
 
-    One recording sets the level for all clips, so that a missing stroke or a loud fault changes a clip's level.
+    A few recordings set the level for all clips, so that a missing stroke or a loud fault changes a clip's level.
     """
-    site = _site(seed, machine, section)
-    rng = stream(seed, machine, section, "reference")
-    sound = site.machine.sound(rng, _REFERENCE_SECONDS * RATE + LEAD_IN, point, healthy())
-    return active_rms(record(sound, _response(seed, machine, section, point.microphone)))
+    unit = _site(seed, machine, section).machine
+    response = _response(seed, machine, section, point.microphone)
+    levels = []
+    for index in range(_N_REFERENCES):
+        rng = stream(seed, machine, section, "reference", index)
+        sound = unit.sound(rng, _REFERENCE_SECONDS * RATE + LEAD_IN, point, healthy())
+        levels.append(active_rms(record(sound, response)))
+    return rms(np.array(levels))
