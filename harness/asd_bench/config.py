@@ -194,11 +194,9 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
             f"the system '{spec.name}' has no profile '{profile}'{did_you_mean(profile, known)}",
             fix=f"its profiles are: {', '.join(known)}",
         )
-    tree = [
-        _Branch.of(host, member.detector, {member.label, member.detector}, member.config) for member in spec.members
-    ]
+    tree = [_Branch.of(host, member.detector, member.label, member.config) for member in spec.members]
     ensembler = host.get("ensembler", spec.ensembler).spec
-    ensembler_node = Node.of(spec.ensembler, {"ensembler"}, ensembler.config)
+    ensembler_node = Node.of("ensembler", {"ensembler"}, ensembler.config)
     nodes = [ensembler_node, *(node for branch in tree for node in branch.nodes())]
     changed = dict(spec.profiles.get(profile, {}))
     for layer in (Layer("recipe", spec.recipe), Layer(f"profile {profile}", changed), *layers):
@@ -232,8 +230,8 @@ def knows_address(host: Host, spec: SystemSpec, address: str) -> bool:
     A part that the system names is its own, whatever the option; ``detector.k`` concerns it if some detector has a k.
     """
     owner, _, name = address.rpartition(".")
-    branches = [_Branch.of(host, member.detector, {member.label, member.detector}, {}) for member in spec.members]
-    nodes = [Node.of(spec.ensembler, {"ensembler"}, host.get("ensembler", spec.ensembler).spec.config)]
+    branches = [_Branch.of(host, member.detector, member.label, {}) for member in spec.members]
+    nodes = [Node.of("ensembler", {"ensembler"}, host.get("ensembler", spec.ensembler).spec.config)]
     nodes += [node for branch in branches for node in branch.nodes()]
     addressed = [node for node in nodes if owner in node.addresses]
     return any(node.has(name) for node in addressed) if owner in _ANY_OF_A_KIND else bool(addressed)
@@ -252,25 +250,24 @@ class _Branch:
     uses: dict[str, _Branch]
 
     @classmethod
-    def of(
-        cls, host: Host, name: str, names: set[str], config: Mapping[str, Any], users: tuple[str, ...] = ()
-    ) -> _Branch:
+    def of(cls, host: Host, name: str, label: str, config: Mapping[str, Any], users: tuple[str, ...] = ()) -> _Branch:
         if name in users:
             raise BenchError(f"detectors use one another in a circle: {' -> '.join((*users, name))}")
         entry = host.get("detector", name)
         spec: DetectorSpec = entry.spec
         frontend: FrontendSpec = host.get("frontend", spec.frontend).spec
-        node = Node.of(name, {*names, "detector"}, spec.config)
+        node = Node.of(label, {label, name, "detector"}, spec.config)
         for option, value in config.items():
             if not option.startswith("frontend."):
                 node.put(option, value, "member")
-        frontend_node = Node.of(f"{name}.frontend", {"frontend", *(f"{n}.frontend" for n in names)}, frontend.config)
+        addresses = {"frontend", f"{label}.frontend", f"{name}.frontend"}
+        frontend_node = Node.of(f"{label}.frontend", addresses, frontend.config)
         for option, value in frontend.defaults.items():
             frontend_node.put(option, value, f"preset {frontend.name}")
         for option, value in config.items():
             if option.startswith("frontend."):
                 frontend_node.put(option.removeprefix("frontend."), value, "member")
-        uses = {use.role: cls.of(host, use.detector, {use.role, use.detector}, {}, (*users, name)) for use in spec.uses}
+        uses = {use.role: cls.of(host, use.detector, use.detector, {}, (*users, name)) for use in spec.uses}
         return cls(spec, entry.plugin.name, entry.plugin.source, node, frontend, frontend_node, uses)
 
     def nodes(self) -> Iterable[Node]:

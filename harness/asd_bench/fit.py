@@ -154,9 +154,12 @@ def run_fit(document: Mapping[str, Any]) -> FitOutcome:
             return FitOutcome("skipped", 0.0)
         try:
             _make(job)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A detector that calls sys.exit must not end the run, and least of all as if all were well.
             message = _cause(error, job.spec)
-            _write_status(job, "failed", message)
+            # A fit that was finished before stays so: only scoring these clips failed.
+            if not is_done(job.folder, job.spec.key):
+                _write_status(job, "failed", message)
             with open(job.folder / "log.txt", "a", encoding="utf-8") as log:
                 log.write(traceback.format_exc())
             return FitOutcome("failed", time.perf_counter() - start, message, traceback.format_exc())
@@ -375,7 +378,7 @@ def _write_status(job: FitJob, state: str, message: str = "") -> None:
     write_json(job.folder / "status.json", {**document, "host": socket.gethostname(), "message": message})
 
 
-def _cause(error: Exception, spec: FitSpec) -> str:
+def _cause(error: BaseException, spec: FitSpec) -> str:
     if isinstance(error, BenchError):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]

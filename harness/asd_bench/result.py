@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 CLIP_KEYS = ["clip_id", "machine", "section"]
 
+#: How the origins of values begin that a user chose: ``--set``, ``--config FILE``, ``suite FILE``.
+USER_ORIGINS = ("--", "suite ")
+
 
 @dataclass(frozen=True)
 class Fused:
@@ -359,6 +362,6 @@ def _flags(plan: ResultPlan) -> list[str]:
         f"{node.title}.{name}={node.values[name]}"
         for node in system.nodes
         for name, origin in node.origins.items()
-        if origin.startswith("--")
+        if origin.startswith(USER_ORIGINS)
     ]
-    return flags + changed
+    return list(dict.fromkeys(flags + changed))

@@ -62,7 +62,8 @@ def command(
     values = _values(plugins, spec, data, profile, layers)
     title = f"{spec.name}{f' on {data.name}' if data else ''}, profile {profile}"
     if as_json:
-        print_json({"system": spec.name, "dataset": data and data.name, "profile": profile, "values": _documents(values)})
+        head = {"system": spec.name, "dataset": data and data.name, "profile": profile}
+        print_json({**head, "values": _documents(values)})
     elif as_yaml:
         click.echo(_yaml(title, values), nl=False)
     else:
@@ -81,9 +82,7 @@ class _Value:
         return self.row.value != self.published
 
 
-def _values(
-    host: Host, spec: SystemSpec, data: DatasetSpec | None, profile: str, layers: list[Layer]
-) -> list[_Value]:
+def _values(host: Host, spec: SystemSpec, data: DatasetSpec | None, profile: str, layers: list[Layer]) -> list[_Value]:
     from asd_bench.cli.parts import option_rows
     from asd_bench.specs import PAPER
 
@@ -160,4 +159,6 @@ def _scalar(value: Any) -> str:
     import yaml
 
     plain = list(value) if isinstance(value, tuple) else value
-    return yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    dumped = yaml.safe_dump(plain, default_flow_style=True, width=10_000, allow_unicode=True)
+    # PyYAML ends a document that is a plain scalar with a line of dots.
+    return dumped.removesuffix("...\n").strip()

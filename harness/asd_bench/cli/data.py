@@ -47,6 +47,7 @@ Examples:
   asd-bench data check dcase2023 --data-root FOLDER
 
 What is packed here is what asd-bench run would pack, and is not packed again.
+
 Exit code: 0 all machine types can be used, 1 some cannot, 2 usage, or the dataset is not there.
 """
 
@@ -82,11 +83,11 @@ def list_places(data_root: Path | None, as_json: bool) -> None:
     """Where every dataset is on this machine."""
     from asd_bench.cli.data_display import print_places
     from asd_bench.cli.data_look import look_for
+    from asd_bench.cli.list import declared
     from asd_bench.plugins import host
 
     plugins = host()
-    specs = {entry.spec.name: entry.spec for name in plugins.names("dataset") for entry in plugins.entries("dataset")[name]}
-    places = [look_for(plugins, spec, data_root) for spec in specs.values()]
+    places = [look_for(plugins, entry.spec, data_root) for entry in declared(plugins, "dataset")]
     if as_json:
         print_json([place.document() for place in places])
     else:
@@ -127,14 +128,17 @@ def check(dataset: str, data_root: Path | None, pairs: tuple[str, ...], workspac
     from asd_bench.records import Workspace
 
     out = console()
-    clips = unusable = 0
+    clips = usable = unusable = 0
     with step_progress() as progress:
         place = Workspace(workspace).path
         for found in check_dataset(host(), _spec(dataset), dataset_layer(pairs), data_root, place, progress):
             print_check(out, found)
-            clips += found.clips
-            unusable += bool(found.problems)
-    out.print(f"\n{counted(clips, 'clip')} can be used; {counted(unusable, 'machine type')} cannot")
+            if found.problems:
+                unusable += 1
+            elif found.clips:
+                usable += 1
+                clips += found.clips
+    out.print(f"\n{counted(usable, 'machine type')} with {counted(clips, 'clip')} can be used, {unusable} cannot")
     return EXIT_FAILED_FITS if unusable else 0
 
 
@@ -158,12 +162,10 @@ def make(dataset: str, out: Path, pairs: tuple[str, ...]) -> None:
     except OSError as error:
         raise BenchError(f"the clips cannot be written: {error.strerror}", where=out) from error
     n_clips = sum(train + test for train, test in clip_counts(spec.rule, config).values())
-    options = "".join(f" --set {pair}" for pair in pairs)
+    use = ["asd-bench run --system mel-knn --dataset", spec.name, "--data-root", str(out)]
+    use += [f"--set {pair}" for pair in pairs]
     console().print(f"{n_clips:,} clips of {config.seconds:g} s in {text(out)}", soft_wrap=True)
-    console().print(
-        f"[dim]to use them: asd-bench run --system mel-knn --dataset {spec.name} --data-root {text(out)}{text(options)}[/]",
-        soft_wrap=True,
-    )
+    console().print(f"[dim]to use them: {text(' '.join(use))}[/]", soft_wrap=True)
 
 
 @command.command(epilog=_STEPS_EPILOG)

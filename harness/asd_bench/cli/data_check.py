@@ -13,6 +13,7 @@ from asd_bench.data.audio_file import BadAudio, decode
 from asd_bench.data.dataset import find_root, open_dataset
 from asd_bench.data.manifest import Progress
 from asd_bench.errors import BenchError
+from asd_bench.metrics.official import check_clips, rule_of
 from asd_bench.plugins import Host
 from asd_bench.specs import DatasetSpec
 
@@ -55,7 +56,7 @@ def check_dataset(
         try:
             listing = reader.listing(root, (machine,))
         except BenchError as error:
-            found.problems.append(str(error))
+            found.problems.append(error.what)
             yield found
             continue
         if listing.empty:
@@ -66,7 +67,7 @@ def check_dataset(
             dataset = open_dataset(host, spec.name, config, data_root, workspace, (machine,), progress)
         except BenchError as error:
             # The message names a few bad files; here all of them are asked for.
-            found.problems += _bad_files(listing, root, reader.sample_rate) or [str(error)]
+            found.problems += _bad_files(listing, root, reader.sample_rate) or [error.what]
         else:
             _look_into(dataset, machine, found)
         yield found
@@ -98,7 +99,9 @@ def _look_into(dataset: Dataset, machine: str, found: MachineCheck) -> None:
         for _, section in counts
         if section not in spec.machines[machine]
     ]
-    for section, rows in dataset.truth((machine,)).groupby("section"):
-        for label, word in enumerate(("normal", "anomalous")):
-            if not (rows.label == label).any():
-                found.problems.append(f"section {section} has no {word} test clips, so no AUC can be computed")
+    rule = rule_of(spec.rule)
+    for section, clips in dataset.truth((machine,)).groupby("section"):
+        try:
+            check_clips(rule, clips.assign(score=0.0))
+        except BenchError as error:
+            found.problems.append(f"section {section}: {error.what}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from asd_bench.cli.present import BROKEN, LOOK, OK, counted, facts, rows_table, size_text, text
+from asd_bench.cli.present import BROKEN, LOOK, OK, counted, facts, indented, rows_table, size_text, text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from asd_bench.cli.data_check import MachineCheck
     from asd_bench.cli.data_look import Place
 
-_COLOURS = {"found": "green", "made when used": "cyan", "not found": "yellow"}
+_COLOURS = {"found": "green", "made when used": "cyan", "not found": "yellow", "unusable": "red"}
 
 #: How many classes of a machine are named.
 _NAMED_CLASSES = 4
@@ -24,14 +24,13 @@ def print_places(out: Console, places: Iterable[Place]) -> None:
     rows = []
     for place in places:
         colour = _COLOURS[place.state]
-        there = f"{len(place.machines)} of {len(place.spec.machines)}" if place.root else ""
-        how = place.problem or ("" if place.root or place.spec.synthetic else f"asd-bench data steps {place.spec.name}")
+        steps = f"\n[dim]asd-bench data steps {text(place.spec.name)}[/]"
         rows.append(
             {
                 "dataset": f"[bold]{text(place.spec.name)}[/]",
                 "state": f"[{colour}]{place.state}[/]",
-                "machines": there,
-                "where": text(place.root or how),
+                "machines": f"{len(place.machines)} of {len(place.spec.machines)}" if place.root else "",
+                "where": text(place.problem) + steps if place.problem else text(place.root or ""),
             }
         )
     out.print(rows_table(rows))
@@ -75,7 +74,7 @@ def _section_cells(section: Mapping[str, Any]) -> dict[str, str]:
 def _of_published(number: int, published: int | None) -> str:
     if published in (number, None):
         return str(number)
-    return f"[yellow]{number} of {published}[/]"
+    return f"[yellow]{number}/{published}[/]"
 
 
 def _domains(domains: Mapping[str, int]) -> str:
@@ -96,6 +95,6 @@ def print_check(out: Console, check: MachineCheck) -> None:
     heard = f"{counted(check.clips, 'clip')}, {check.seconds / 3600:.2f} h" if check.clips else ""
     out.print(f"{mark} [bold]{text(check.machine)}[/]  {heard}")
     for problem in check.problems:
-        out.print(f"    [red]{text(problem)}[/]")
+        out.print(indented(f"[red]{text(problem)}[/]"))
     for note in check.notes:
-        out.print(f"    {text(note)}")
+        out.print(indented(text(note)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from asd_bench.config import Layer, layer_from_pairs, resolve_dataset
 from asd_bench.data.classes import Classes
@@ -27,22 +27,18 @@ class Place:
     """Where a dataset was looked for.
 
     Attributes:
-        root: the folder that holds its machine folders, or None.
-        machines: machine types whose folders hold clips.
-        problem: why it was not found, or what is wrong with what was.
+        state: ``found``; ``made when used``; ``not found``, where nobody named a folder; ``unusable``, where the folder
+            that was named is not this dataset.
+        root: the folder that holds its machine folders.
+        machines: machine types that have clips there.
+        problem: why it cannot be used.
     """
 
     spec: DatasetSpec
+    state: Literal["found", "made when used", "not found", "unusable"]
     root: Path | None = None
     machines: tuple[str, ...] = ()
     problem: str = ""
-
-    @property
-    def state(self) -> str:
-        """``found``, ``made when used`` or ``not found``."""
-        if self.root is not None:
-            return "found"
-        return "made when used" if self.spec.synthetic and not self.problem else "not found"
 
     def document(self) -> dict[str, Any]:
         return {
@@ -58,15 +54,18 @@ class Place:
 def look_for(host: Host, spec: DatasetSpec, data_root: Path | None) -> Place:
     """Look for a dataset, without making one that could be made."""
     named = find_root(host, spec, data_root)
-    if named is None:
-        return Place(spec)
+    if named is None and spec.synthetic:
+        return Place(spec, "made when used")
     try:
         reader = reader_of(spec, spec.config())
-        root = reader.locate(named, named, _silently)
+        root = reader.locate(named, Path(), _silently)
         listing = reader.listing(root, None)
-    except BenchError as error:
-        return Place(spec, problem=error.what)
-    return Place(spec, root, tuple(machine for machine in spec.machines if (listing.machine == machine).any()))
+    except Exception as error:
+        # A reader may be anybody's; what it stumbles over must not hide the other datasets.
+        problem = error.what if isinstance(error, BenchError) else f"its reader failed: {type(error).__name__}: {error}"
+        return Place(spec, "not found" if named is None else "unusable", problem=problem)
+    there = tuple(machine for machine in spec.machines if (listing.machine == machine).any())
+    return Place(spec, "found", root, there)
 
 
 def dataset_layer(pairs: tuple[str, ...]) -> Layer:

@@ -53,7 +53,8 @@ def command(datasets: tuple[str, ...], out: Path, check: bool, prune: bool, stor
     source = f"the tracking store {store}" if store else f"the workspace {workspace}"
     chosen = _chosen(datasets, found, out, source)
     for dataset in chosen:
-        if found.get(dataset) or dataset in datasets:
+        # Committed leaderboards without results here are only rendered again, unless they were asked for by name.
+        if datasets or dataset in found:
             _update(out, dataset, found.get(dataset, []), prune)
     _show(out, chosen)
     return 0
@@ -63,9 +64,10 @@ def _check(out: Path, datasets: Sequence[str]) -> int:
     """Compare the committed pages with what the committed tables render to."""
     from asd_bench.leaderboard import pages
 
+    chosen = _chosen(datasets, (), out, str(out))
     files = pages.render(out)
     if datasets:
-        files = _only(files, _chosen(datasets, (), out, str(out)))
+        files = _only(files, chosen)
     different = pages.differences(out, files)
     orphans = [] if datasets else pages.orphans(out, files)
     for name in different:
@@ -140,7 +142,7 @@ def _update(out: Path, dataset: str, found: Sequence[Result], prune: bool) -> No
             fix="name the datasets to prune; to remove a leaderboard, delete its table, page and figure",
         )
     merged = merge([] if prune else committed, found)
-    if not path.is_file() or path.read_text(encoding="utf-8") != table_text(merged):
+    if not path.is_file() or path.read_bytes() != table_text(merged).encode():
         write_table(path, merged)
     before, after = {result.key for result in committed}, {result.key for result in merged}
     gone = [result for result in committed if result.key not in after]

@@ -81,8 +81,8 @@ def _print_tables(documents: Mapping[str, list[dict[str, Any]]], with_titles: bo
 # -- what plugins declare ----------------------------------------------------------------------------------------------
 
 
-def _entries(host: Host, kind: str) -> Iterator[Entry]:
-    """Every declaration once: under its name, not under its aliases."""
+def declared(host: Host, kind: str) -> Iterator[Entry]:
+    """Every declaration of a kind once: under its name, not under its aliases."""
     for name in host.names(kind):
         for entry in host.entries(kind)[name]:
             if entry.spec.name == name:
@@ -109,7 +109,7 @@ def _systems(host: Host) -> list[dict[str, Any]]:
             "profiles": [PAPER, *entry.spec.profiles],
             "paper": paper_text(entry.spec.paper),
         }
-        for entry in _entries(host, "system")
+        for entry in declared(host, "system")
     ]
 
 
@@ -123,7 +123,7 @@ def _datasets(host: Host) -> list[dict[str, Any]]:
             "n_train": sum(entry.spec.n_train.values()),
             "n_test": sum(entry.spec.n_test.values()),
         }
-        for entry in _entries(host, "dataset")
+        for entry in declared(host, "dataset")
     ]
 
 
@@ -136,29 +136,29 @@ def _detectors(host: Host) -> list[dict[str, Any]]:
             "uses": {use.role: use.detector for use in entry.spec.uses},
             "components": list(entry.spec.components),
         }
-        for entry in _entries(host, "detector")
+        for entry in declared(host, "detector")
     ]
 
 
 def _frontends(host: Host) -> list[dict[str, Any]]:
-    return [_base(entry) for entry in _entries(host, "frontend")]
+    return [_base(entry) for entry in declared(host, "frontend")]
 
 
 def _ensemblers(host: Host) -> list[dict[str, Any]]:
-    return [{**_base(entry), "transductive": entry.spec.transductive} for entry in _entries(host, "ensembler")]
+    return [{**_base(entry), "transductive": entry.spec.transductive} for entry in declared(host, "ensembler")]
 
 
 def plugin_documents(host: Host) -> list[dict[str, Any]]:
     """One document per plugin that works: name, distribution, version, how many of each kind it declares, its hooks."""
     from asd_bench.plugins import COLLECTING
 
-    declared = {kind: [entry.plugin.name for entry in _entries(host, kind)] for kind in COLLECTING}
+    owners = {kind: [entry.plugin.name for entry in declared(host, kind)] for kind in COLLECTING}
     return [
         {
             "name": plugin.name,
             "distribution": plugin.distribution,
             "version": plugin.version,
-            "declares": {f"{kind}s": names.count(plugin.name) for kind, names in declared.items()},
+            "declares": {f"{kind}s": names.count(plugin.name) for kind, names in owners.items()},
             "hooks": sorted(caller.name for caller in host.manager.get_hookcallers(plugin.module) or ()),
         }
         for plugin in host.plugins

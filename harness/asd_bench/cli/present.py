@@ -15,6 +15,7 @@ import click
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -66,6 +67,18 @@ def facts(pairs: Mapping[str, str]) -> Table:
     for name, value in pairs.items():
         if value:
             made.add_row(name, value)
+    return made
+
+
+def indented(content: str | Table) -> Padding:
+    """Something whose every line, wrapped ones too, stands in a little."""
+    return Padding(content, (0, 0, 0, 2))
+
+
+def marked(mark: str, markup: str) -> Table:
+    """A mark, and beside it text that may wrap."""
+    made = Table.grid(padding=(0, 1))
+    made.add_row(mark, markup)
     return made
 
 

@@ -150,9 +150,7 @@ def _decision_names(overall: Iterable[str]) -> list[str]:
 def _places(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Machine types and the sections of each that were scored."""
     places = [place.partition("/") for place in document["metrics"]["sections"]]
-    return [
-        (machine, [section for of, _, section in places if of == machine]) for machine in document["machines"]
-    ]
+    return [(machine, [section for of, _, section in places if of == machine]) for machine in document["machines"]]
 
 
 def _heading(metric: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asd_bench.cli.list import declared
 from asd_bench.cli.parts import OptionRow, option_rows, print_options
 from asd_bench.cli.present import counted, facts, rows_table, text, value_text
 from asd_bench.config import Node, resolve_system
@@ -247,8 +248,7 @@ def _paper(paper: Paper | None) -> dict[str, str]:
 
 def _users(host: Host, kind: str, uses: Callable[[Any], bool]) -> list[str]:
     """Names of the specs of a kind that use something."""
-    specs = {entry.spec.name: entry.spec for name in host.names(kind) for entry in host.entries(kind)[name]}
-    return [name for name, spec in specs.items() if uses(spec)]
+    return [entry.spec.name for entry in declared(host, kind) if uses(entry.spec)]
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def command(bundles: tuple[Path, ...], workspace: Path, tracking_uri: str | None
         console.print(f"{bundle.name}: {len(fits)} fits, {len(results)} results", markup=False)
     uri = tracking_uri or default_uri(place.path)
     all_fits, all_results = place.all_fits(), place.all_results()
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("delivering", total=len(all_fits) + len(all_results))
         delivery = deliver(uri, place, all_fits, all_results, lambda: progress.advance(task))
     for problem in delivery.problems:

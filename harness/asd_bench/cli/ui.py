@@ -46,12 +46,11 @@ def command(port: int, no_browser: bool, workspace: Path, tracking_uri: str | No
 
     uri = tracking_uri or default_uri(workspace)
     show = _print if no_browser else _print_and_open
-    _refuse_missing_store(uri)
+    page = _page(latest_results_experiment(uri))
     if uri.startswith(("http://", "https://")):
-        show(uri.rstrip("/") + _page(latest_results_experiment(uri)))
+        show(uri.rstrip("/") + page)
         return
     _refuse_taken_port(port)
-    page = _page(latest_results_experiment(uri))
     with _server(uri, port) as server:
         show(f"http://{HOST}:{port}{page}")
         click.echo("Ctrl-C ends it.")
@@ -76,18 +75,6 @@ def _print(address: str) -> None:
 def _print_and_open(address: str) -> None:
     click.echo(address)
     webbrowser.open(address)
-
-
-def _refuse_missing_store(uri: str) -> None:
-    from asd_bench.tracking import database_file
-
-    database = database_file(uri)
-    if database is not None and not database.is_file():
-        raise BenchError(
-            "there is no tracking store yet",
-            where=database,
-            fix="asd-bench run --system mel-knn --dataset synthetic makes one; asd-bench sync fills one from records",
-        )
 
 
 def _refuse_taken_port(port: int) -> None:

@@ -48,7 +48,7 @@ class ProcessExecutor:
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._environment = {**os.environ, **thread_environment(workers)}
         self._closed = False
-        self._threads = [threading.Thread(target=self._serve, name=f"worker-{n}") for n in range(workers)]
+        self._threads = [threading.Thread(target=self._serve, name=f"worker-{n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
 

@@ -18,6 +18,8 @@ _SETTING = re.compile(r"[^\s=:]+\.[^\s=:]+=.*", re.DOTALL)
 #: The folders of an absolute path, wherever in a text it stands.
 _FOLDERS = re.compile(r"(?<![\w.…/])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\"=,;]+[/\\])*(?=[^\s/\\'\"=,;])")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
 #: A dataset's name becomes a file's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -83,7 +85,7 @@ def read_document(document: Mapping[str, Any]) -> Result:
             fix="make it again: asd-bench run --on-existing rerun",
         )
     try:
-        remarks = [without_folders(flag) for flag in document["flags"]]
+        remarks = [public_text(flag) for flag in document["flags"]]
         settings = tuple(flag for flag in remarks if _SETTING.fullmatch(flag))
         return Result(
             system=document["system"],
@@ -91,7 +93,7 @@ def read_document(document: Mapping[str, Any]) -> Result:
             seed=document["seed"],
             key=short(document["key"]),
             ranked=document["ranked"],
-            unranked_because=tuple(without_folders(reason) for reason in document["unranked_because"]),
+            unranked_because=tuple(public_text(reason) for reason in document["unranked_because"]),
             # The profile has a column of its own.
             flags=tuple(flag for flag in remarks if flag not in settings and not flag.startswith("profile: ")),
             settings=settings,
@@ -110,9 +112,9 @@ def read_document(document: Mapping[str, Any]) -> Result:
         ) from error
 
 
-def without_folders(text: str) -> str:
-    """A text in which absolute paths are reduced to what they end in: the tables are public, people's disks are not."""
-    return _FOLDERS.sub("…/", text)
+def public_text(text: str) -> str:
+    """A text on one line, its absolute paths reduced to what they end in: the tables are public, people's disks not."""
+    return _FOLDERS.sub("…/", _CONTROL.sub(" ", text))
 
 
 def _lines(document: Mapping[str, Any]) -> Iterable[Line]:

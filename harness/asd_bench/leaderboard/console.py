@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Columns of text that the widest table needs.
 WIDTH = 100
 
+_EXPLANATION = "in percent; of machine types the AUC"
 _NUMBER_WIDTH = len("12.34")
 
 #: With more machine types the columns stand closer together.
@@ -46,9 +47,9 @@ def _table(board: Board, title: str, rows: Sequence[Standing], ranks: Sequence[s
 
     notes = list(dict.fromkeys(note for row in rows for note in _notes(row)))
     table = Table(
-        title=Text(title, style="bold").append("  (percent; of machine types the AUC)", style="not bold dim"),
+        title=Text(title, style="bold"),
         title_justify="left",
-        caption=Text("\n".join(f"{number} {note}" for number, note in enumerate(notes, 1))),
+        caption=Text("\n".join([_EXPLANATION, *(f"{number} {note}" for number, note in enumerate(notes, 1))])),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, int(len(board.machines) <= _FEW_MACHINES), 0, 0),

@@ -45,7 +45,13 @@ def render_figure(board: Board) -> str:
         y += _ROW
     legend, height = _legend(board, rows, y + 14)
     marks = [*_axis(board, scale, y), *body, *legend]
-    return _SVG.format(width=_WIDTH, height=height, title=escape(_title(board)), marks="\n".join(marks), **_PALETTE)
+    return _SVG.format(
+        width=_WIDTH,
+        height=height,
+        title=escape(f"{board.dataset}: {_title(board)}"),
+        marks="\n".join(marks),
+        **_PALETTE,
+    )
 
 
 class _Scale:

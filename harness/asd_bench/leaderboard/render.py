@@ -239,9 +239,10 @@ def _introduction(board: Board) -> str:
             f"machine type's sections (machine IDs), then over machine types. {board.rule.year} has no official Ω; the "
             "one shown is ours, the harmonic mean of all AUC and pAUC values."
         )
+    made_up = " The sounds are made up: the numbers say nothing about real machines." if board.synthetic else ""
     return (
-        f"Anomalous sound detection, scored by the rule of the DCASE {board.rule.year} Challenge Task 2. {ranked_by} "
-        "All numbers are percentages; higher is better, and for AUC and pAUC 50 is chance."
+        f"Anomalous sound detection, scored by the rule of the DCASE {board.rule.year} Challenge Task 2.{made_up} "
+        f"{ranked_by} All numbers are percentages; higher is better, and for AUC and pAUC 50 is chance."
     )
 
 

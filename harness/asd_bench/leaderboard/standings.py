@@ -118,6 +118,11 @@ class Board:
         return (*(row for _, row in self.ranked), *others, *self.incomplete)
 
     @property
+    def synthetic(self) -> bool:
+        """Whether the sounds are made up; such datasets always say so in their name."""
+        return "synthetic" in self.dataset
+
+    @property
     def machines(self) -> tuple[str, ...]:
         """The dataset's machine types: those published, and any others that were scored."""
         return tuple(

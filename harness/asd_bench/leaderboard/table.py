@@ -229,7 +229,7 @@ def read_table(path: Path) -> list[Result]:
         BenchError: the file cannot be read, lacks a column, holds a cell that cannot be, or holds a result twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"the leaderboard's data cannot be read: {error}", where=path) from error
     return parse_table(text, str(path))

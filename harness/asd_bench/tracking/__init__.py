@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from asd_bench.tracking.delivery import Delivery, deliver
 from asd_bench.tracking.reading import latest_results_experiment, read_results
-from asd_bench.tracking.store import database_file, default_uri, shown
+from asd_bench.tracking.store import default_uri, shown
 from asd_bench.tracking.tracker import Tracker
 
 __all__ = [
     "Delivery",
     "Tracker",
-    "database_file",
     "default_uri",
     "deliver",
     "latest_results_experiment",

@@ -64,10 +64,9 @@ class Curves:
 
 @dataclass
 class _LiveFit:
-    """A fit that was started: its document, what it reported since the last flush, and its run once there is one."""
+    """A fit that goes on: its document, what it reported since the last flush, and its run once there is one."""
 
     document: Mapping[str, Any]
-    started: int
     events: list[Mapping[str, Any]] = field(default_factory=list)
     run: TrackedRun | None = None
     curves: Curves = field(default_factory=lambda: Curves(()))
@@ -80,19 +79,17 @@ class FitLog:
         self._store = store
         self._live: dict[str, _LiveFit] = {}
 
-    def started(self, fit: FitStarted) -> bool:
-        """Keep it for the next flush: a fit shorter than that is written at once, when it is finished."""
-        self._live[fit.key] = _LiveFit(fit.document, milliseconds())
-        return True
+    def started(self, fit: FitStarted) -> None:
+        """Remember it. Its run is made when it reports something: until then it may be waiting for a free worker."""
+        self._live[fit.key] = _LiveFit(fit.document)
 
-    def progressed(self, progress: FitEvents) -> bool:
-        live = self._live.get(progress.key)
-        if live is not None:
-            live.events.extend(progress.events)
-        return live is not None
+    def progressed(self, progress: FitEvents) -> None:
+        """Keep what a fit reports for the next flush."""
+        if progress.key in self._live:
+            self._live[progress.key].events.extend(progress.events)
 
     def finished(self, fit: FitFinished) -> bool:
-        """Write what the fit came to, unless the store has it."""
+        """Write what the fit came to, unless the store has it; whether it was written."""
         live = self._live.pop(fit.key, None)
         document = _document(fit.folder) or (live.document if live else None)
         if document is None:
@@ -104,8 +101,8 @@ class FitLog:
         if known and known.status == status and float(known.tags.get(ENDED, "0")) >= ended:
             return False
         events = [*(live.events if live else ()), *read_events(fit.folder / "events.jsonl")]
-        live = live or _LiveFit(document, _began(events, ended))
-        run = self._open(live)
+        live = live or _LiveFit(document)
+        run = self._open(live, _began(events, ended))
         points = [*live.curves.new(events), *_timing(fit.folder, milliseconds(ended))]
         tags = {ENDED: repr(ended), NOTE: _note(fit)}
         if fit.message or MESSAGE in run.tags:
@@ -116,13 +113,12 @@ class FitLog:
         return True
 
     def flush(self) -> None:
-        """Make the runs of fits that go on, and write their new points."""
+        """Write the new points of fits that go on."""
         for live in self._live.values():
-            if live.run is None:
-                live.run = self._open(live)
-                self._store.write(live.run, params=describe.fit_params(live.document))
-            self._store.write(live.run, live.curves.new(live.events))
-            live.events.clear()
+            if live.events:
+                live.run = self._open(live, _began(live.events, time.time()))
+                self._store.write(live.run, live.curves.new(live.events), describe.fit_params(live.document))
+                live.events.clear()
 
     def close(self) -> None:
         """Mark fits that were started and never finished; the same command goes on with them."""
@@ -132,13 +128,13 @@ class FitLog:
                 self._store.conclude(live.run, "KILLED", milliseconds())
         self._live.clear()
 
-    def _open(self, live: _LiveFit) -> TrackedRun:
+    def _open(self, live: _LiveFit, start: int) -> TrackedRun:
         """The fit's run, running, with what it holds already known to the fit's curves."""
         if live.run is not None:
             return live.run
         fit = live.document
         name, tags = describe.fit_name(fit), describe.fit_tags(fit)
-        run = self._store.find_or_create(self._experiment(fit), *_identity(fit), name, live.started, tags)
+        run = self._store.find_or_create(self._experiment(fit), *_identity(fit), name, start, tags)
         self._store.reopen(run)
         live.curves = Curves(self._store.points(run))
         return run

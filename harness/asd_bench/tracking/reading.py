@@ -9,15 +9,16 @@ from typing import Any
 from asd_bench.errors import BenchError
 from asd_bench.records import read_json
 from asd_bench.tracking.describe import RESULT, RESULTS
-from asd_bench.tracking.store import KEY, KIND, Store, said_plainly, shown
+from asd_bench.tracking.store import KEY, KIND, Store, database_file, said_plainly, shown
 
 
 def read_results(uri: str) -> list[dict[str, Any]]:
     """Every result in a tracking store, oldest first, each as the document of its ``result.json``.
 
     Raises:
-        BenchError: the store cannot be used, or has lost the document of a result.
+        BenchError: there is no store yet, it cannot be used, or it has lost the document of a result.
     """
+    _refuse_missing(uri)
     with said_plainly(uri):
         store = Store(uri)
         experiments = store.experiments_of(RESULTS)
@@ -40,9 +41,21 @@ def latest_results_experiment(uri: str) -> str | None:
     """The id of the experiment with the newest result; None where there is no result yet.
 
     Raises:
-        BenchError: the store cannot be used.
+        BenchError: there is no store yet, or it cannot be used.
     """
+    _refuse_missing(uri)
     with said_plainly(uri):
         store = Store(uri)
         experiments = store.experiments_of(RESULTS)
         return store.newest_of(experiments) if experiments else None
+
+
+def _refuse_missing(uri: str) -> None:
+    """Opening an SQLite store creates it, which nobody who wants to read asks for."""
+    database = database_file(uri)
+    if database is not None and not database.is_file():
+        raise BenchError(
+            "there is no tracking store yet",
+            where=database,
+            fix="asd-bench run --system mel-knn --dataset synthetic makes one; asd-bench sync fills one from records",
+        )

@@ -20,7 +20,7 @@ from asd_bench.tracking.views import result_views
 MADE = "asd.made"
 SEEDS = "asd.seeds"
 #: On a parent: keys of the children that its means took into account.
-RESULTS = "asd.results"
+CHILDREN = "asd.results"
 #: On a child: another result of the same seed is newer and counts in its place.
 SUPERSEDED = "asd.superseded_by"
 
@@ -39,11 +39,11 @@ class ResultLog:
         self._changed: dict[str, TrackedRun] = {}
 
     def made(self, made: ResultMade) -> bool:
-        """Write a result unless the store has it; the means over seeds follow with the next flush."""
+        """Write a result unless the store has it; whether it was. The means over seeds follow with the next flush."""
         result = made.document
         known = self._store.find(self._experiment(result), _group(result), result["key"])
         parent = self._parent(result)
-        if short(result["key"]) not in parent.tags.get(RESULTS, "").split():
+        if short(result["key"]) not in parent.tags.get(CHILDREN, "").split():
             self._changed[parent.id] = parent
         if known and known.status == "FINISHED" and known.tags.get(MADE, "") >= result["made"]:
             return False
@@ -113,7 +113,7 @@ class ResultLog:
         for detector, _, key in describe.fits_of(result):
             run = self._store.find(experiment, (describe.DETECTOR_TAG, detector), key)
             if run is not None:
-                links[key] = f"#/experiments/{experiment}/runs/{run.id}"
+                links[key] = f"#/experiments/{experiment}/runs/{run.id}?workflowType=machine_learning"
         return links
 
     def _experiment(self, result: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ class ResultLog:
         seeds = sorted(int(seed) for seed in newest)
         tags = {
             SEEDS: " ".join(map(str, seeds)),
-            RESULTS: " ".join(short(child.tags["asd.key"]) for child in children),
+            CHILDREN: " ".join(short(child.tags["asd.key"]) for child in children),
             NOTE: describe.system_note(metrics, seeds, parent.tags),
         }
         now = milliseconds()

@@ -43,6 +43,7 @@ ENVIRONMENT = {
 _BATCH_METRICS, _BATCH_PARAMS, _BATCH_TAGS = 800, 100, 100
 _PARAM_LENGTH, _TAG_LENGTH, _DIGEST_LENGTH = 6000, 8000, 36
 _PAGE = 1000
+_CAUSE_LENGTH = 300
 
 
 class Point(NamedTuple):
@@ -258,28 +259,35 @@ def database_file(uri: str) -> Path | None:
     return Path(path.partition("?")[0]).resolve()
 
 
-def shown(uri: str) -> str:
-    """A store's address without the password that may be in it."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+def shown(text: str) -> str:
+    """Addresses without the passwords that may be in them."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 @contextlib.contextmanager
 def said_plainly(uri: str) -> Iterator[None]:
     """Turn whatever goes wrong with a store into one `BenchError`.
 
-    MLflow, SQLAlchemy and requests raise dozens of classes; which one says less than the first line of its message.
+    MLflow, SQLAlchemy and requests raise dozens of classes, each around another; the innermost says it best.
     """
     try:
         yield
     except BenchError:
         raise
     except Exception as error:
-        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        innermost = _innermost(error)
+        cause = shown(str(innermost)).strip().partition("\n")[0][:_CAUSE_LENGTH]
         raise BenchError(
-            f"the tracking store cannot be used: {cause}",
+            f"the tracking store cannot be used ({type(innermost).__name__}: {cause})",
             where=shown(uri),
             fix="see that it is running and can be written to, or name another with --tracking-uri",
         ) from error
+
+
+def _innermost(error: BaseException) -> BaseException:
+    inner = error.__cause__ or error.__context__
+    # A failed lookup in a table of MLflow's says nothing; what was raised instead of it does.
+    return error if inner is None or isinstance(inner, LookupError) else _innermost(inner)
 
 
 def _client(uri: str) -> MlflowClient:

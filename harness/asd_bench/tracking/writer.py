@@ -26,17 +26,18 @@ class Writer:
         """Write an event, or keep it for the next `flush`.
 
         Returns:
-            whether the store lacked it.
+            whether it was an outcome that the store lacked.
         """
         match event:
             case FitStarted():
-                return self._fits.started(event)
+                self._fits.started(event)
             case FitEvents():
-                return self._fits.progressed(event)
+                self._fits.progressed(event)
             case FitFinished():
                 return self._fits.finished(event)
             case ResultMade():
                 return self._results.made(event)
+        return False
 
     def flush(self) -> None:
         """Write what has been kept: new points of running fits, and means over seeds."""

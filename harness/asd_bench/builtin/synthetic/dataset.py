@@ -55,8 +55,8 @@ class Synthetic2023Config(SyntheticConfig):
 
     n_train: int = option(80, "Normal training clips per section, both domains together.", minimum=1)
     n_target_train: int = option(6, "How many of the training clips are of the target domain.", minimum=0)
-    n_normal: int = option(40, "Normal test clips per section, half of them of each domain.", minimum=1)
-    n_anomaly: int = option(40, "Anomalous test clips per section, half of them of each domain.", minimum=1)
+    n_normal: int = option(40, "Normal test clips per section, half of them of each domain.", minimum=2)
+    n_anomaly: int = option(40, "Anomalous test clips per section, half of them of each domain.", minimum=2)
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,14 @@ def write_dataset(
         soundfile.write(root / path, render(clip, point, conditions), RATE, subtype="PCM_16", format="WAV")
 
     # Threads suffice: numpy and scipy release the interpreter lock in the work that counts.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
         written = pool.map(write_clip, paths, *zip(*placed, strict=True))
         for n_done, _ in enumerate(written, start=1):
             if progress is not None:
                 progress(n_done, len(paths))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the clips that are still to come
     if layout.attribute_tables:
         _write_attribute_tables(root, [(path, clip, point) for path, (clip, point) in zip(paths, placed, strict=True)])
 

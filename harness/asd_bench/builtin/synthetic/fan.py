@@ -38,12 +38,12 @@ def _point(drive_hz: int, noise: str) -> OperatingPoint:
 
 @dataclass(frozen=True)
 class Fan:
-    """A fan with its motor.
+    """A fan with its motor; amplitudes, those of faults too, are relative to the lowest band of the flow noise.
 
     Attributes:
         shaft_hz: rated speed of rotation.
         n_blades: the blade-pass frequency is this many times the speed.
-        shaft_tones, blade_tones: amplitudes of the harmonics, relative to the flow noise.
+        shaft_tones, blade_tones: amplitudes of the harmonics of the shaft's turning and of the blades' passing.
         flow: amplitudes of the three bands of flow noise.
         swirl: how deeply the passing blades modulate the flow noise.
         bearing_order: impacts per turn of a ball that rolls over a pit in the outer race.
@@ -74,7 +74,7 @@ class Fan:
             shaft_hz=rng.uniform(16, 30),
             n_blades=int(rng.integers(5, 10)),
             shaft_tones=amplitude(-6 - 3 * np.arange(_N_SHAFT) + rng.normal(0, 4, _N_SHAFT)),
-            blade_tones=amplitude(0 - 1.1 * np.arange(_N_BLADE_PASS) + rng.normal(0, 5, _N_BLADE_PASS)),
+            blade_tones=amplitude(-1.1 * np.arange(_N_BLADE_PASS) + rng.normal(0, 5, _N_BLADE_PASS)),
             flow=amplitude(np.array([0.0, -7.0, -16.0]) + rng.normal(0, 3, 3)),
             swirl=rng.uniform(0.1, 0.3),
             bearing_order=rng.uniform(3.05, 5.4),

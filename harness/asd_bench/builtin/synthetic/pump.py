@@ -43,14 +43,14 @@ def _point(strokes_per_minute: int, bar: int, microphone: str) -> OperatingPoint
 
 @dataclass(frozen=True)
 class Pump:
-    """A piston pump with its motor.
+    """A piston pump with its motor; amplitudes, those of faults too, are relative to the discharge noise.
 
     Attributes:
         stroke_hz: rated strokes per second.
         motor_hz: rated speed of the motor.
-        hum: amplitudes of the motor's harmonics, relative to the discharge noise.
+        hum: amplitudes of the motor's harmonics.
         suction_band, discharge_band, hiss_band: corner frequencies of the liquid's noises.
-        suction, hiss: their amplitudes, relative to the discharge noise.
+        suction, hiss: the amplitudes of two of them.
         check_valve: the ringing of a valve plate that closes.
         knock: its amplitude.
     """

@@ -108,7 +108,7 @@ def ringing(frequencies_hz: ArrayLike, decays_s: ArrayLike, gains: ArrayLike) ->
     decays = np.asarray(decays_s, dtype=float)
     t = time_axis(int(6.9 * decays.max() * RATE) + 1)[:, None]
     modes = np.exp(-t / decays) * np.sin(2 * np.pi * np.asarray(frequencies_hz) * t)
-    return modes @ np.asarray(gains, dtype=float)
+    return np.sum(modes * np.asarray(gains, dtype=float), axis=1)
 
 
 def damped_modes(rng: np.random.Generator, n_modes: int, low_hz: float, high_hz: float) -> Signal:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asd_bench.builtin.synthetic.machines import Fault, OperatingPoint
 from asd_bench.builtin.synthetic.signals import (
@@ -68,13 +69,13 @@ class Strokes:
 
 @dataclass(frozen=True)
 class Slider:
-    """A carriage on a rail with its motor.
+    """A carriage on a rail with its motor; amplitudes, those of faults too, are relative to the rail's noise.
 
     Attributes:
         travel_m: length of a stroke.
         pause_s: time between strokes.
         whine_hz: the motor's tone at the rated velocity; it follows the velocity.
-        whine: amplitudes of its harmonics, relative to the rail's noise.
+        whine: amplitudes of its harmonics.
         rail_band, ball_band: corner frequencies of the noise of the rail and of the recirculating balls.
         balls: amplitude of the latter.
         stop: the ringing of the frame when the carriage starts and stops.
@@ -126,7 +127,7 @@ class Slider:
 
         # A hard start or stop shakes the frame in proportion to the force, hence to the acceleration.
         n_knocks = 2 * len(strokes.starts)
-        force = self.knock * np.sqrt(point.acceleration) * jitter(rng, 1.5, n_knocks)
+        force = self.knock * point.acceleration * jitter(rng, 1.5, n_knocks)
         knocks = impulses(np.concatenate([strokes.starts, strokes.ends]), force, n)
         total = friction * (1 + 0.1 * wander(rng, n, 8.0)) + whine * np.minimum(pace, 1.5) + convolve(knocks, self.stop)
         if fault.kind == "rub":
@@ -154,11 +155,13 @@ class Slider:
         keep = ~missing
         return Strokes(starts[keep], (peak / slowing)[keep], (ramp * slowing)[keep], (glide * slowing)[keep])
 
-    def _irregular(self, n_strokes: int, fault: Fault) -> tuple[np.ndarray, np.ndarray]:
+    def _irregular(self, n_strokes: int, fault: Fault) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which strokes the controller skips, and which it repeats at once without the pause."""
         severity = fault.severity_of("irregular strokes")
         chance = fault.rng.uniform(size=n_strokes)
-        return chance < 0.3 * severity, chance > 1 - 0.3 * severity
+        missing, doubled = chance < 0.3 * severity, chance > 1 - 0.3 * severity
+        missing[0] = False  # it starts before the clip, and a programme without a single stroke is none
+        return missing, doubled
 
     def _drift(self, n_strokes: int, period: float, seconds: float, fault: Fault) -> Signal:
         """How much longer than it should each stroke takes: a slipping belt gets worse along the clip."""

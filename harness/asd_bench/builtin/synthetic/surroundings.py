@@ -49,7 +49,8 @@ _BACKGROUND = (
 def room_response(rng: np.random.Generator) -> Signal:
     """The impulse response from a machine to the microphone: direct sound, its panels' modes, echoes and tail.
 
-    The direct sound has unit amplitude; the tail starts 12 to 20 dB below and loses its high frequencies first.
+    The direct sound has unit amplitude; the tail holds between a tenth of its energy and as much, and loses its high
+    frequencies first.
     """
     n = int(0.35 * RATE)
     frequency = log_uniform(rng, 90, 6000, _N_PANELS)
@@ -134,7 +135,7 @@ class Factory:
         )
         running = rng.uniform(size=_N_NEIGHBOURS) < 0.6
         frequency = self.neighbour_hz * (1 + rng.normal(0, 0.004, _N_NEIGHBOURS))
-        strength = self.neighbours * running * jitter(rng, 2.0, _N_NEIGHBOURS)
+        strength = self.neighbours * jitter(rng, 2.0, _N_NEIGHBOURS)
         turns = phase_of(1 + 0.001 * wander(rng, n, 0.5), n)
         for f, s in zip(frequency[running], strength[running], strict=True):
             hum += harmonics(f * turns, [s, 0.4 * s], rng.uniform(0, 2 * np.pi, 2))

@@ -105,7 +105,7 @@ class Valve:
     def _schedule(self, rng: np.random.Generator, seconds: float, point: OperatingPoint) -> Signal:
         """Times of the actuations, from shortly before the clip until its end."""
         pattern = self.pace * np.array(_PATTERNS[point.pattern])
-        n_repeats = int(np.ceil(seconds / pattern.sum())) + 2
+        n_repeats = int(np.ceil(seconds / pattern.sum())) + 3
         intervals = np.tile(pattern, n_repeats)
         intervals = intervals * (1 + rng.normal(0, 0.02, len(intervals)))
         return np.cumsum(intervals) - pattern.sum() * (1 + rng.uniform())

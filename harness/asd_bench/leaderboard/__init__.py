@@ -1,0 +1,1 @@
+"""Leaderboards: results into committed tables, tables into pages."""

@@ -1,0 +1,61 @@
+"""A synthetic dataset so small that a system runs on it in a second, made and packed once and then shared."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asd_bench.config import Layer, resolve_dataset
+from asd_bench.plugins import Host
+
+if TYPE_CHECKING:
+    from asd_bench.data.dataset import Dataset
+
+#: Four machine types with 16 clips of a second each; two domains, and attributes that make several classes.
+OPTIONS: Mapping[str, Any] = {"n_train": 8, "n_target_train": 2, "n_normal": 4, "n_anomaly": 4, "seconds": 1}
+
+
+@dataclass(frozen=True)
+class TinyData:
+    """Made-up clips on disk, and their packed form.
+
+    Attributes:
+        folder: holds both; what is made in it is kept.
+        dataset: one of the synthetic datasets.
+        options: its options, those of ``--set dataset.x``.
+    """
+
+    folder: Path
+    dataset: str = "synthetic2023"
+    options: Mapping[str, Any] = field(default_factory=lambda: OPTIONS)
+
+    @property
+    def layer(self) -> Layer:
+        """The options as a layer of a run's configuration."""
+        return Layer("tiny data", {f"dataset.{name}": value for name, value in self.options.items()})
+
+    def open(self, workspace: Path | None = None, machines: tuple[str, ...] | None = None) -> Dataset:
+        """The packed dataset.
+
+        Args:
+            workspace: where the packed clips are; they stay in ``folder`` if None.
+            machines: machine types to take; all if None.
+        """
+        from asd_bench.data.dataset import open_dataset
+
+        host = Host()
+        host.load_builtin()
+        config, _ = resolve_dataset(host.get("dataset", self.dataset).spec, [self.layer])
+        made = open_dataset(host, self.dataset, config, None, self.folder)
+        if workspace is not None and not (workspace / "cache" / "clips").is_dir():
+            # Packed clips are found by the place of their dataset, which stays where it is: nothing is decoded again.
+            shutil.copytree(self.folder / "cache" / "clips", workspace / "cache" / "clips")
+        return open_dataset(host, self.dataset, config, made.root, workspace or self.folder, machines)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the WAV files: what ``--data-root`` takes."""
+        return self.open().root
