@@ -20,7 +20,9 @@ TOY = SystemSpec(
 
 @pytest.fixture
 def toy(declare):
-    declare("toys", asd_systems=[TOY], asd_ensemblers=[EnsemblerSpec(name="toy-mean", summary="mean", target="nowhere:M")])
+    declare(
+        "toys", asd_systems=[TOY], asd_ensemblers=[EnsemblerSpec(name="toy-mean", summary="mean", target="nowhere:M")]
+    )
 
 
 @pytest.fixture
@@ -80,7 +82,9 @@ def test_a_written_file_gives_the_same_values_again(asd_bench, values, toy, tmp_
     written = asd_bench("config", *words, "--yaml").stdout
     if uncommented:
         lines = written.splitlines()
-        written = "\n".join(line.removeprefix("# ") if ": " in line and "asd-bench" not in line else line for line in lines)
+        written = "\n".join(
+            line.removeprefix("# ") if ": " in line and "asd-bench" not in line else line for line in lines
+        )
     file = tmp_path / "again.yaml"
     file.write_text(written)
     # What names the system and the dataset stays; profile and values come from the file.
@@ -104,7 +108,7 @@ def test_a_written_file_gives_the_same_values_again(asd_bench, values, toy, tmp_
         (("--system", "mel-knn", "--set", "dataset.seed=1"), "add --dataset"),
         (("--system", "mel-knn", "--dataset", "synthetic", "--set", "dataset.sed=1"), "did you mean 'seed'"),
         (("--system", "mel-knn", "--json", "--yaml"), "exclude each other"),
-        ((), "Missing option '--system'"),
+        ((), "Missing parameter: system"),
     ],
 )
 def test_what_makes_no_sense_is_refused(refused, words, message):

@@ -182,10 +182,10 @@ def test_the_figure_has_a_mark_for_everything(make):
         assert 0 <= float(text.get("y")) <= height
 
 
-def test_a_figure_of_nothing_complete(make):
-    figure = render_figure(board_of(make(published=["fan/00", "pump/00", "valve/00"])))
-    assert "No complete result yet." in figure
-    ElementTree.fromstring(figure)
+def test_a_board_of_nothing_complete_has_no_figure(make):
+    board = board_of(make(published=["fan/00", "pump/00", "valve/00"]))
+    assert not board.has_figure
+    assert ".svg" not in page_of(make(published=["fan/00", "pump/00", "valve/00"]))
 
 
 @pytest.mark.parametrize("rule", ["2020", "2023"])

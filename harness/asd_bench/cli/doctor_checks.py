@@ -179,16 +179,13 @@ def check_workspace(workspace: Path) -> Iterator[Finding]:
     """Whether it can be written to, how large it is, how much disk is left, and what lies about unfinished."""
     path = workspace.resolve()
     exists = path.is_dir()
-    place = path if exists else _nearest_folder(path)
+    place = next(parent for parent in (path, *path.parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
         fix = "choose another with --workspace or ASD_BENCH_WORKSPACE"
         yield Finding("broken", f"{place} cannot be written to: {error.strerror}", fix)
-        return
-    if path.exists() and not exists:
-        yield Finding("broken", f"{path} is a file", "choose another with --workspace or ASD_BENCH_WORKSPACE")
         return
     yield Finding("ok", f"{path}, {size_text(_size(path))}" if exists else f"{path} will be made by the first run")
     free = shutil.disk_usage(place).free
@@ -201,10 +198,6 @@ def check_workspace(workspace: Path) -> Iterator[Finding]:
         sizes = ", ".join(f"{name} {size_text(size)}" for name, size in caches.items())
         yield Finding("ok", f"caches, which may be deleted at any time: {sizes or 'none'}")
         yield from _unfinished(path)
-
-
-def _nearest_folder(path: Path) -> Path:
-    return next(parent for parent in path.parents if parent.is_dir())
 
 
 def _size(folder: Path) -> int:

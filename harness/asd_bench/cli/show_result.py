@@ -81,7 +81,7 @@ def _facts(document: Mapping[str, Any]) -> dict[str, str]:
         "trained on": text(", ".join(document["trained_on"])),
         "made": f"{made:%Y-%m-%d %H:%M} UTC, {_ago(made)}",
         "folder": text(document["folder"]),
-        "plots": text("\n".join(Path(path).name for path in document["plots"])),
+        "plots": text("\n".join(str(Path(path).relative_to(document["folder"])) for path in document["plots"])),
     }
 
 

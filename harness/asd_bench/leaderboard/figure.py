@@ -26,7 +26,7 @@ _CHARACTER = 6.9  # mean width of a character at 13 px
 
 
 def render_figure(board: Board) -> str:
-    """The SVG file: a row per system with its mean, standard deviation, interval, and machine types."""
+    """The SVG file of a board with complete rows: each with its mean, standard deviation, interval, machine types."""
     groups = [("Ranked", [(f"{rank}  ", row) for rank, row in board.ranked])]
     groups += [(f"Profile {profile}: no rank", [("", row) for row in rows]) for profile, rows in board.profiles.items()]
     groups = [(title, rows) for title, rows in groups if rows]
@@ -40,9 +40,6 @@ def render_figure(board: Board) -> str:
         for rank, row in group:
             body += _row(board, row, rank, y, scale)
             y += _ROW
-    if not rows:
-        body.append(_text(_MARGIN, y + 20, "No complete result yet.", "m"))
-        y += _ROW
     legend, height = _legend(board, rows, y + 14)
     marks = [*_axis(board, scale, y), *body, *legend]
     return _SVG.format(

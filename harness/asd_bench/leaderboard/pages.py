@@ -41,12 +41,17 @@ def render(folder: Path) -> dict[str, str]:
         board, text = _board(folder, dataset)
         boards.append(board)
         files[f"{dataset}.md"] = render_page(board, text)
-        files[f"{dataset}.svg"] = render_figure(board)
+        if board.has_figure:
+            files[f"{dataset}.svg"] = render_figure(board)
     return files | {INDEX: render_index(boards)}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """Write what `render` returned, where it differs from what is there."""
+    for name in orphans(folder, files):
+        # A figure whose last complete row is gone.
+        if name.endswith(".svg") and name.removesuffix(".svg") + ".md" in files:
+            (folder / name).unlink()
     for name in differences(folder, files):
         with records.atomic(folder / name) as work:
             work.write_bytes(files[name].encode())

@@ -38,9 +38,10 @@ def render_page(board: Board, table_text: str) -> str:
         f"<!-- Written by `asd-bench leaderboard` from data/{board.dataset}.csv: edit neither. -->",
         f"# {escape(board.dataset)}",
         _introduction(board),
-        f"![Scores of the systems on {escape(board.dataset)}]({board.dataset}.svg)",
-        "## Ranking",
     ]
+    if board.has_figure:
+        parts += [f"![Scores of the systems on {escape(board.dataset)}]({board.dataset}.svg)"]
+    parts += ["## Ranking"]
     if ranked:
         parts += [_score_table(board, ranked, notes, [rank for rank, _ in board.ranked])]
         parts += ["### By machine type", _machine_table(board, ranked, notes)]

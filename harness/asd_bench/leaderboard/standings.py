@@ -118,6 +118,11 @@ class Board:
         return (*(row for _, row in self.ranked), *others, *self.incomplete)
 
     @property
+    def has_figure(self) -> bool:
+        """Whether there is a complete row to draw."""
+        return bool(self.ranked or self.profiles)
+
+    @property
     def synthetic(self) -> bool:
         """Whether the sounds are made up; such datasets always say so in their name."""
         return "synthetic" in self.dataset

@@ -82,6 +82,8 @@ def go_through(checks: Sequence[Check], subject: Any, title: str, skip: Mapping[
         ConformanceError: a check found something, or all were left out.
         BenchError: ``skip`` names no check, or gives no reason.
     """
+    # pytest then shows the table and the author's line, and nothing in between.
+    __tracebackhide__ = True
     names = [check.name for check in checks]
     for name, reason in skip.items():
         if name not in names:

@@ -63,6 +63,7 @@ def check_detector(
         ConformanceError: a check failed; the text says what is wrong and why it matters.
         BenchError: there is no such detector, or what is asked for does not fit it.
     """
+    __tracebackhide__ = True
     from asd_bench.testing.running import loaded_host
     from asd_bench.testing.trial import prepare
 

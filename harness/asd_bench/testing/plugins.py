@@ -102,6 +102,7 @@ def check_plugin(module: ModuleType | str, *, skip: Mapping[str, str] | None = N
     Raises:
         ConformanceError: a check failed; the text says what is wrong and why it matters.
     """
+    __tracebackhide__ = True
     from asd_bench.testing.running import loaded_host
 
     if isinstance(module, str):

@@ -93,7 +93,7 @@ def asd_systems() -> list[SystemSpec]:
             summary="one detector on one screen",
             members=(Member("fake-mean"),),
             recipe={"frontend.n_mels": 64, "fake-mean.bands": 64},
-            profiles={"quick": {"fake-mean.bands": 32}, "smoke": {"fake-mean.bands": 16}},
+            profiles={"quick": {"fake-mean.bands": 56}, "smoke": {"fake-mean.bands": 48}},
             paper=Paper(title="On Means", authors="A. Fake", year=2020),
         ),
         SystemSpec(
