@@ -55,7 +55,7 @@ def test_every_detector_of_the_good_fake_conforms(install_fakes, name):
 def test_a_detector_that_scores_nothing_is_checked_as_far_as_that_goes(install_fakes):
     install_fakes("good")
     report = check_detector("fake-embedding")
-    assert report.passed == ["fits", "plain files", "same seed"]
+    assert set(report.passed) == {"fits", "plain files", "same seed"}
     assert all("check the detectors that use it" in reason for reason in report.skipped.values())
 
 
@@ -223,7 +223,7 @@ BAD_DECLARATIONS = [
     (
         "specs",
         {"asd_detectors": [detector(uses=(Use("a", "knn"), Use("a", "gmm")))]},
-        "in the role 'a', which is taken",
+        "role 'a', which is taken",
     ),
     ("specs", {"asd_detectors": [detector(frontend="no-such")]}, "has the frontend 'no-such'"),
     ("specs", {"asd_detectors": [detector(min_classes=0)]}, "1 means that it needs none"),
@@ -245,12 +245,12 @@ BAD_DECLARATIONS = [
     (
         "systems",
         {"asd_systems": [system(profiles={"quick": {"knn.kk": 1}})]},
-        "in the profile quick: knn has no option",
+        "profile quick: knn has no option",
     ),
     (
         "systems",
         {"asd_systems": [system(recipe={"knn.k": "one"})]},
-        "in the profile paper: knn.k must be a whole number",
+        "paper: knn.k must be a whole number",
     ),
     (
         "systems",

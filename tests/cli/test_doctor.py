@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import shutil
 import sqlite3
+import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
-from asd_bench import Member, SystemSpec
+from asd_bench import DetectorSpec, Member, SystemSpec
 from asd_bench.cli import doctor_checks
 
 
@@ -91,8 +94,6 @@ def test_duplicates_are_named_with_both_plugins(findings, declare):
 
 
 def test_what_cannot_be_loaded_is_named(findings, declare):
-    from asd_bench import DetectorSpec
-
     absent = DetectorSpec(name="absent", summary="x", target="no_such_module:Detector", frontend="mel")
     declare(
         "hollow", asd_detectors=[absent], asd_systems=[SystemSpec(name="lost", summary="x", members=(Member("kn"),))]
@@ -127,6 +128,21 @@ def test_threads_that_would_slow_things_down_are_noticed(findings, monkeypatch):
     assert said(found, "look", "OMP_WAIT_POLICY is not PASSIVE")
 
 
+def test_gpus_are_named(findings, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    properties = SimpleNamespace(name="Tester 3000", total_memory=24e9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: properties)
+    assert said(findings("devices"), "ok", "cuda:0: Tester 3000, 24 GB")
+
+
+def test_a_torch_that_cannot_be_imported_is_broken(findings, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert said(findings("devices", code=1), "broken", "torch cannot be imported")
+
+
 # -- the workspace -----------------------------------------------------------------------------------------------------
 
 
@@ -138,8 +154,6 @@ def test_a_workspace_is_described(findings, workspace):
 
 
 def test_fits_that_failed_are_told_with_a_log(asd_bench, workspace, tmp_path):
-    import shutil
-
     copy = shutil.copytree(workspace, tmp_path / "copy")
     status = sorted(copy.glob("fits/*/*/status.json"))[0]
     status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "failed"}))

@@ -182,7 +182,7 @@ def test_a_system_shows_members_profiles_and_paper(asd_bench, declare):
 
 def test_a_name_of_two_kinds_is_asked_about(asd_bench, refused, declare):
     declare("toys", asd_ensemblers=[EnsemblerSpec(name="mel", summary="unlucky", target="nowhere:Mel")])
-    assert "of a frontend and of a ensembler" in refused("show", "mel")
+    assert "several things: frontend, ensembler" in refused("show", "mel")
     assert "unlucky" in asd_bench("show", "mel", "--kind", "ensembler").output
 
 

@@ -94,7 +94,9 @@ def check_plugins(host: Host) -> Iterator[Finding]:
         release = f"{plugin['distribution']} {plugin['version']}"
         yield Finding("ok", f"{plugin['name']} ({release}): {', '.join(plugin['hooks']) or 'no hooks'}")
     for problem in host.problems:
-        fix = f"mend or uninstall it; ASD_BENCH_BLOCK_PLUGINS={problem.plugin} leaves it out"
+        fix = f"install what it needs, mend or uninstall it; ASD_BENCH_BLOCK_PLUGINS={problem.plugin} leaves it out"
+        if problem.plugin.startswith("builtin-"):
+            fix = "install asd-bench and the packages that it needs again"
         yield Finding("broken", str(problem), fix, problem.traceback)
     for duplicate in host.duplicates():
         yield Finding("broken", duplicate, "uninstall one of them, or leave it out with ASD_BENCH_BLOCK_PLUGINS")

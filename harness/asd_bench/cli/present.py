@@ -104,8 +104,12 @@ def print_json(document: Any) -> None:
 
 def print_plugin_problems(host: Host) -> None:
     """Say on standard error which plugins are broken, since what they declare is missing from what was shown."""
-    for problem in [str(problem) for problem in host.problems] + host.duplicates():
-        console(stderr=True).print(f"[yellow]plugin problem:[/] {escape(problem)}  [dim](asd-bench doctor)[/]")
+    problems = [*map(str, host.problems), *host.duplicates()]
+    out = console(stderr=True)
+    for problem in problems:
+        out.print(f"[yellow]plugin problem:[/] {escape(problem)}")
+    if problems:
+        out.print("[dim]what to do about it: asd-bench doctor[/]")
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

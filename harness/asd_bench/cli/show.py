@@ -83,7 +83,8 @@ def _kind_of(host: Host, name: str, workspace: Path) -> str:
     kinds = [kind for kind in KINDS if name in host.entries(kind)]
     if len(kinds) > 1:
         raise BenchError(
-            f"'{name}' is the name of a {' and of a '.join(kinds)}", fix=f"asd-bench show {name} --kind {kinds[0]}"
+            f"'{name}' is the name of several things: {', '.join(kinds)}",
+            fix=f"say which: asd-bench show {name} --kind {kinds[0]}",
         )
     if kinds:
         return kinds[0]

@@ -9,11 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import click
 
@@ -105,13 +107,11 @@ def _server(uri: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
-    with _terminable():
+    with _terminable(), tempfile.TemporaryFile() as log:
         # A session of its own keeps the terminal's Ctrl-C from its processes, so that they are ended in order, here.
-        server = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            _await_answer(server, port)
+            _await_answer(server, port, log)
             yield server
         except KeyboardInterrupt:
             click.echo("\nended")
@@ -135,7 +135,7 @@ def _terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _await_answer(server: subprocess.Popen[bytes], port: int) -> None:
+def _await_answer(server: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
     """Wait until the server answers.
 
     Raises:
@@ -144,9 +144,9 @@ def _await_answer(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise BenchError(
-                f"MLflow's server did not start: exit code {server.returncode}", fix="asd-bench doctor tells more"
-            )
+            log.seek(0)
+            said = log.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise BenchError(f"MLflow's server did not start: {said or f'exit code {server.returncode}'}")
         if _answers(port):
             return
         time.sleep(0.2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,22 +66,23 @@ def check_detector(
     from asd_bench.testing.running import loaded_host
     from asd_bench.testing.trial import prepare
 
-    with tempfile.TemporaryDirectory(prefix="asd-bench-check-") as folder:
-        trial = prepare(
-            host or loaded_host(),
-            name,
-            profile=profile,
-            system=system,
-            settings=settings or {},
-            data=data or {},
-            device=device,
-            folder=Path(folder),
-        )
-        title = f"the detector '{name}' (as in {trial.origin})"
+    trial = prepare(
+        host or loaded_host(),
+        name,
+        profile=profile,
+        system=system,
+        settings=settings or {},
+        data=data or {},
+        device=device,
+    )
+    title = f"the detector '{name}' (as in {trial.origin})"
+    try:
         # Without fits there is nothing to look at: what is wrong is said once, not in every check.
         report = go_through([FITS], trial, title, {})
         rest = go_through(CHECKS, trial, title, skip or {})
-        return Report(title, report.passed + rest.passed, rest.skipped)
+    finally:
+        trial.forget()
+    return Report(title, report.passed + rest.passed, rest.skipped)
 
 
 # -- the checks, in the order in which they are made -------------------------------------------------------------------
@@ -135,9 +135,8 @@ def _other_order(trial: Trial) -> Iterator[str]:
 def _easy_anomalies(trial: Trial) -> Iterator[str]:
     from sklearn.metrics import roc_auc_score
 
-    labels = trial.labels()
+    tables, labels = [trial.test_scores(job) for job in _scoring(trial)], trial.labels()
     for component in trial.detector.components:
-        tables = [trial.test_scores(job) for job in _scoring(trial)]
         by_machine = [rows for table in tables for _, rows in table.groupby("machine")]
         aucs = [roc_auc_score(labels.loc[rows.index], rows[component]) for rows in by_machine]
         mean = sum(aucs) / len(aucs)

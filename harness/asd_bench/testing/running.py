@@ -52,7 +52,8 @@ def run_systems(
     from asd_bench.session import Request, Session
 
     host = host or loaded_host()
-    asked: dict[str, Any] = {"tracking": False, "device": "cpu", "data_root": data.open(workspace).root} | request
+    data.open(workspace)
+    asked: dict[str, Any] = {"tracking": False, "device": "cpu", "data_root": data.root} | request
     session = Session(
         Request(
             systems=tuple(systems.split(",")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asd_bench.config import Layer, resolve_dataset
 from asd_bench.plugins import Host
+from asd_bench.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from asd_bench.data.dataset import Dataset
@@ -37,6 +39,17 @@ class TinyData:
         """The options as a layer of a run's configuration."""
         return Layer("tiny data", {f"dataset.{name}": value for name, value in self.options.items()})
 
+    @property
+    def root(self) -> Path:
+        """The folder of the WAV files, what ``--data-root`` takes; they are made when it is first asked for."""
+        from asd_bench.builtin.synthetic.dataset import MARKER, write_dataset
+
+        spec, config = self._declared()
+        root = self.folder / "data"
+        if not (root / MARKER).is_file():
+            write_dataset(spec.rule, config, root)
+        return root
+
     def open(self, workspace: Path | None = None, machines: tuple[str, ...] | None = None) -> Dataset:
         """The packed dataset.
 
@@ -46,16 +59,21 @@ class TinyData:
         """
         from asd_bench.data.dataset import open_dataset
 
-        host = Host()
-        host.load_builtin()
-        config, _ = resolve_dataset(host.get("dataset", self.dataset).spec, [self.layer])
-        made = open_dataset(host, self.dataset, config, None, self.folder)
-        if workspace is not None and not (workspace / "cache" / "clips").is_dir():
+        _, config = self._declared()
+        packed = self.folder / "cache" / "clips"
+        if workspace is not None and packed.is_dir() and not (workspace / "cache" / "clips").is_dir():
             # Packed clips are found by the place of their dataset, which stays where it is: nothing is decoded again.
-            shutil.copytree(self.folder / "cache" / "clips", workspace / "cache" / "clips")
-        return open_dataset(host, self.dataset, config, made.root, workspace or self.folder, machines)
+            shutil.copytree(packed, workspace / "cache" / "clips")
+        return open_dataset(_builtin(), self.dataset, config, self.root, workspace or self.folder, machines)
 
-    @property
-    def root(self) -> Path:
-        """The folder of the WAV files: what ``--data-root`` takes."""
-        return self.open().root
+    def _declared(self) -> tuple[DatasetSpec, Any]:
+        spec = _builtin().get("dataset", self.dataset).spec
+        return spec, resolve_dataset(spec, [self.layer])[0]
+
+
+@functools.cache
+def _builtin() -> Host:
+    """A host that no installed plugin can disturb."""
+    host = Host()
+    host.load_builtin()
+    return host

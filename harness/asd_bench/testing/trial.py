@@ -56,6 +56,7 @@ class Trial:
         dataset: the data.
         plan: its fits and those of the detectors that it uses.
         jobs: its own fits.
+        folder: the workspace; its packed clips and frames are kept for the next trial.
         outcomes: what became of the fits that were made, by score key.
     """
 
@@ -64,6 +65,7 @@ class Trial:
     dataset: Dataset
     plan: Plan
     jobs: tuple[FitJob, ...]
+    folder: Path
     outcomes: dict[str, FitOutcome] = field(default_factory=dict)
 
     def make(self) -> list[str]:
@@ -107,6 +109,10 @@ class Trial:
         detector = UpstreamFit(job.spec.scope_name, job.folder).detector
         return detector.score(test, fit._context(job, device, classes))
 
+    def forget(self) -> None:
+        """Delete the fits."""
+        shutil.rmtree(self.folder / "fits", ignore_errors=True)
+
     def labels(self) -> pd.Series:
         """0 or 1 by clip id."""
         return self.dataset.truth(self.dataset.machines).set_index("clip_id").label
@@ -121,18 +127,17 @@ def prepare(
     settings: Mapping[str, Any],
     data: Mapping[str, Any],
     device: str,
-    folder: Path,
 ) -> Trial:
-    """Plan a detector's fits in a folder; the other arguments are those of `asd_bench.testing.check_detector`."""
+    """Plan a detector's fits; the arguments are those of `asd_bench.testing.check_detector`."""
     resolved = _system_with(host, name, profile, system, [Layer("settings", settings)])
     detector = _detector_in(resolved, name)
     assert detector is not None
     alone = replace(resolved, members=(ResolvedMember(name, "", detector),))
-    dataset = _data(tuple(sorted({**OPTIONS, **data}.items()))).open(folder, MACHINES)
-    plan = Planner(Workspace(folder), device, rerun=False).plan([alone], dataset, [0], None)
-    return Trial(
-        detector, f"{resolved.spec.name}, profile {resolved.profile}", dataset, plan, plan.results[0].fits[name]
-    )
+    tiny = _data(tuple(sorted({**OPTIONS, **data}.items())))
+    dataset = tiny.open(machines=MACHINES)
+    plan = Planner(Workspace(tiny.folder), device, rerun=False).plan([alone], dataset, [0], None)
+    origin = f"{resolved.spec.name}, profile {resolved.profile}"
+    return Trial(detector, origin, dataset, plan, plan.results[0].fits[name], tiny.folder)
 
 
 def _system_with(host: Host, name: str, profile: str, system: str | None, layers: list[Layer]) -> ResolvedSystem:

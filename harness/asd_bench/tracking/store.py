@@ -33,7 +33,8 @@ PARENT = "mlflow.parentRunId"
 #: Set before mlflow is imported, unless the user did.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # What goes wrong is raised as well, and said once, by us.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     # Its own 7 retries of up to 120 s would keep a run waiting for minutes for a store that is down.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
