@@ -62,7 +62,7 @@ def test_a_workspace_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(BenchError, match="workspace cannot be written to") as caught:
-            Workspace(path)
+            Workspace(path).ready()
         assert "--workspace" in str(caught.value)
 
 
@@ -70,11 +70,11 @@ def test_a_workspace_that_cannot_be_written_to_is_named(tmp_path):
 def test_a_read_only_workspace_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(BenchError, match="workspace cannot be written to"):
-        Workspace(tmp_path)
+        Workspace(tmp_path).ready()
 
 
 def filled(path):
-    workspace = Workspace(path)
+    workspace = Workspace(path).ready()
     fit = workspace.fit("knn", "a" * 64)
     records.write_json(fit / "status.json", {"state": "done", "key": "a" * 64})
     (fit / "model").mkdir()
@@ -88,7 +88,7 @@ def filled(path):
 def test_a_bundle_carries_fits_and_results(tmp_path):
     workspace, fit, result = filled(tmp_path / "here")
     records.write_bundle(tmp_path / "out.tar", workspace, [fit, result, fit])
-    there = Workspace(tmp_path / "there")
+    there = Workspace(tmp_path / "there").ready()
     fits, results = records.unpack_bundle(tmp_path / "out.tar", there)
     assert [path.relative_to(there.path) for path in fits] == [fit.relative_to(workspace.path)]
     assert [path.relative_to(there.path) for path in results] == [result.relative_to(workspace.path)]
@@ -130,7 +130,7 @@ def tar_with(path, *members):
 )
 def test_a_hostile_bundle_is_refused(member, tmp_path):
     tar_with(tmp_path / "evil.tar", member)
-    workspace = Workspace(tmp_path / "sub" / "workspace")
+    workspace = Workspace(tmp_path / "sub" / "workspace").ready()
     with pytest.raises(BenchError, match=r"no bundle of asd-bench|cannot be unpacked|no fit and no result"):
         records.unpack_bundle(tmp_path / "evil.tar", workspace)
     assert not list(tmp_path.rglob("escaped.json"))
@@ -143,7 +143,7 @@ def test_a_cut_bundle_is_refused(tmp_path):
     records.write_bundle(tmp_path / "out.tar", workspace, [fit, result])
     os.truncate(tmp_path / "out.tar", 20_000)
     with pytest.raises(BenchError, match="cannot be unpacked"):
-        records.unpack_bundle(tmp_path / "out.tar", Workspace(tmp_path / "there"))
+        records.unpack_bundle(tmp_path / "out.tar", Workspace(tmp_path / "there").ready())
 
 
 def test_a_result_is_found_by_the_beginning_of_its_key(tmp_path):

@@ -13,19 +13,12 @@ import soundfile
 from scipy import signal as dsp
 
 from asd_bench.builtin.synthetic import sounds
-from asd_bench.builtin.synthetic.dataset import (
-    GENERATOR_VERSION,
-    MACHINES_2020,
-    MACHINES_2023,
-    MARKER,
-    Synthetic2023Config,
-    SyntheticConfig,
-    clip_counts,
-    write_dataset,
-)
+from asd_bench.builtin.synthetic.dataset import GENERATOR_VERSION, clip_counts, write_dataset
 from asd_bench.builtin.synthetic.machines import Fault, healthy
+from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
 from asd_bench.builtin.synthetic.signals import RATE, active_rms, decibels, harmonics, rms, stream
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions
+from asd_bench.data.manifest import SYNTHETIC_MARKER
 from asd_bench.errors import BenchError
 
 FAULTS = [(machine, kind) for machine, cls in MACHINES.items() for kind in cls.FAULTS]
@@ -150,26 +143,26 @@ class TestLayout:
 
 class TestWriting:
     def test_marker_says_what_was_made(self, written_2023: Path) -> None:
-        content = json.loads((written_2023 / MARKER).read_text())
+        content = json.loads((written_2023 / SYNTHETIC_MARKER).read_text())
         assert content["generator_version"] == GENERATOR_VERSION
         assert content["year"] == "2023"
         assert content["config"]["n_target_train"] == 1
 
     def test_interrupted_run_leaves_no_marker_and_is_made_good(self, written_2020: Path, tmp_path: Path) -> None:
         def interrupt(n_done: int, n_clips: int) -> None:
-            assert not (tmp_path / MARKER).exists()
+            assert not (tmp_path / SYNTHETIC_MARKER).exists()
             if n_done == 3:
                 raise KeyboardInterrupt
 
         write_dataset("2020", SMALL_2020, tmp_path)
         with pytest.raises(KeyboardInterrupt):
             write_dataset("2020", SMALL_2020, tmp_path, progress=interrupt)
-        assert not (tmp_path / MARKER).exists()
+        assert not (tmp_path / SYNTHETIC_MARKER).exists()
         (tmp_path / "fan/train/normal_id_00_00000000.wav").write_bytes(b"RIFF torn")
         seen = []
         write_dataset("2020", SMALL_2020, tmp_path, progress=lambda *numbers: seen.append(numbers))
         assert seen == [(i, 32) for i in range(1, 33)]
-        assert (tmp_path / MARKER).exists()
+        assert (tmp_path / SYNTHETIC_MARKER).exists()
         assert files(tmp_path) == files(written_2020)
 
     def test_other_clips_are_not_touched(self, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def empty_store(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def workspace(tmp_path, empty_store) -> Workspace:
-    made = Workspace(tmp_path / "workspace")
+    made = Workspace(tmp_path / "workspace").ready()
     shutil.copyfile(empty_store, made.path / "mlflow.db")
     return made
 
@@ -490,7 +490,7 @@ def test_a_damaged_record_is_named_and_the_others_are_delivered(uri, workspace):
 def test_sync_unpacks_bundles_and_delivers_each_thing_once(uri, workspace, tmp_path):
     from asd_bench.cli.sync import command
 
-    elsewhere = Workspace(tmp_path / "elsewhere")
+    elsewhere = Workspace(tmp_path / "elsewhere").ready()
     folders = [write_fit(elsewhere, fit_document()), write_result(elsewhere, result_document())]
     records.write_bundle(tmp_path / "out.tar", elsewhere, folders)
     arguments = [str(tmp_path / "out.tar"), "--workspace", str(workspace.path)]

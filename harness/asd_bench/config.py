@@ -19,7 +19,7 @@ from typing import Any
 from asd_bench.coerce import coerce, default_values
 from asd_bench.errors import BenchError
 from asd_bench.plugins import Host, did_you_mean, lazy_name
-from asd_bench.specs import PAPER, DatasetSpec, DetectorSpec, FrontendSpec, Scope, SystemSpec, doc_of
+from asd_bench.specs import PAPER, DatasetSpec, DetectorSpec, FrontendSpec, Scope, SystemSpec
 
 #: What may stand before the dot for every system.
 _ANY_OF_A_KIND = ("detector", "frontend", "ensembler")
@@ -133,7 +133,13 @@ class ResolvedMember:
 
 @dataclass(frozen=True)
 class ResolvedSystem:
-    """A system ready to be planned."""
+    """A system ready to be planned.
+
+    Attributes:
+        nodes: its configured parts, for people to read.
+        profile_changes: dotted values by which the profile differs from the published recipe.
+        user_changes: ``PART.OPTION=VALUE`` wherever the user's values differ from the profile's.
+    """
 
     spec: SystemSpec
     profile: str
@@ -141,7 +147,8 @@ class ResolvedSystem:
     ensembler: Mapping[str, Any]
     transductive: bool
     nodes: tuple[Node, ...] = field(repr=False, compare=False)
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    profile_changes: Mapping[str, Any] = field(default_factory=dict)
+    user_changes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The resolved configuration as plain JSON: what rows of a leaderboard are grouped by."""
@@ -199,13 +206,20 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
     ensembler_node = Node.of("ensembler", {"ensembler"}, ensembler.config)
     nodes = [ensembler_node, *(node for branch in tree for node in branch.nodes())]
     changed = dict(spec.profiles.get(profile, {}))
-    for layer in (Layer("recipe", spec.recipe), Layer(f"profile {profile}", changed), *layers):
-        for address, value in layer.values.items():
-            if not address.startswith("dataset."):
-                _apply(nodes, spec.name, address, value, layer.origin)
+    _apply(nodes, spec.name, Layer("recipe", spec.recipe))
+    _apply(nodes, spec.name, Layer(f"profile {profile}", changed))
+    before = [dict(node.values) for node in nodes]
+    for layer in layers:
+        _apply(nodes, spec.name, layer)
     for node in nodes:
         # Values that do not fit together are the user's to mend now, not a failed fit later.
         node.built()
+    theirs = dict.fromkeys(
+        f"{node.title}.{name}={value}"
+        for node, values in zip(nodes, before, strict=True)
+        for name, value in node.values.items()
+        if value != values[name]
+    )
     labels = [member.label for member in spec.members]
     if len(set(labels)) != len(labels):
         raise BenchError(f"the system '{spec.name}' has two members called '{max(labels, key=labels.count)}'")
@@ -220,7 +234,8 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
         | {"config_type": lazy_name(ensembler.config)},
         transductive=ensembler.transductive,
         nodes=tuple(nodes),
-        changes=changed,
+        profile_changes=changed,
+        user_changes=tuple(theirs),
     )
 
 
@@ -298,20 +313,24 @@ class _Branch:
         )
 
 
-def _apply(nodes: list[Node], system: str, address: str, value: Any, origin: str) -> None:
-    owner, _, name = address.rpartition(".")
-    addressed = [node for node in nodes if owner in node.addresses]
-    if not owner or not addressed:
-        known = sorted({name for node in nodes for name in node.addresses} | {"dataset"})
-        raise BenchError(
-            f"nothing in the system '{system}' is called '{owner or name}'{did_you_mean(owner or name, known)}",
-            where=f"{origin}: {address}",
-            fix=f"an address is PART.OPTION, and the parts are: {', '.join(known)}",
-        )
-    # "detector" and "frontend" speak to all of a kind: those that lack the option are not meant.
-    taking = [node for node in addressed if node.has(name)] or addressed[:1]
-    for node in taking:
-        node.put(name, value, origin)
+def _apply(nodes: list[Node], system: str, layer: Layer) -> None:
+    """Put a layer's values where they belong; those of the dataset are none of a system's."""
+    for address, value in layer.values.items():
+        owner, _, name = address.rpartition(".")
+        if owner == "dataset":
+            continue
+        addressed = [node for node in nodes if owner in node.addresses]
+        if not owner or not addressed:
+            known = sorted({name for node in nodes for name in node.addresses} | {"dataset"})
+            raise BenchError(
+                f"nothing in the system '{system}' is called '{owner or name}'{did_you_mean(owner or name, known)}",
+                where=f"{layer.origin}: {address}",
+                fix=f"an address is PART.OPTION, and the parts are: {', '.join(known)}",
+            )
+        # "detector" and "frontend" speak to all of a kind: those that lack the option are not meant.
+        taking = [node for node in addressed if node.has(name)] or addressed[:1]
+        for node in taking:
+            node.put(name, value, layer.origin)
 
 
 def _component(spec: DetectorSpec, component: str | None, system: str) -> str:
@@ -384,12 +403,3 @@ def build(config_type: type, values: Mapping[str, Any]) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-def describe(nodes: Iterable[Node]) -> list[tuple[str, str, Any, str, str]]:
-    """Rows of (part, option, value, origin, documentation) for people to read."""
-    return [
-        (node.title, item.name, node.values[item.name], node.origins[item.name], doc_of(item))
-        for node in nodes
-        for item in dataclasses.fields(node.schema)
-    ]

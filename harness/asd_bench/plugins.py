@@ -300,7 +300,10 @@ def lazy_name(class_: type) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"``, or nothing where no known name is close."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)
-    return f"; did you mean {' or '.join(repr(candidate) for candidate in close)}?" if close else ""
+    likeness = [difflib.SequenceMatcher(None, candidate, name).ratio() for candidate in close]
+    # Beside a name that is one letter off, one that merely resembles it is no help.
+    best = [candidate for candidate, ratio in zip(close, likeness, strict=True) if ratio > 0.85 * likeness[0]]
+    return f"; did you mean {' or '.join(repr(candidate) for candidate in best)}?" if best else ""
 
 
 def _names_in(variable: str) -> set[str] | None:

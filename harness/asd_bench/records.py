@@ -27,14 +27,17 @@ FORMAT = 1
 
 
 class Workspace:
-    """The folder that holds fits, results, caches and the default tracking store.
-
-    Raises:
-        BenchError: the folder cannot be made or written to.
-    """
+    """The folder that holds fits, results, caches and the default tracking store."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
+
+    def ready(self) -> Workspace:
+        """Make the folder where it is missing.
+
+        Raises:
+            BenchError: it cannot be made or written to.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
@@ -45,6 +48,7 @@ class Workspace:
                 where=self.path,
                 fix="choose another with --workspace or ASD_BENCH_WORKSPACE",
             ) from error
+        return self
 
     @property
     def fits(self) -> Path:
@@ -76,7 +80,7 @@ class Workspace:
         Raises:
             BenchError: none or several do.
         """
-        found = [path for path in self.all_results() if path.name.startswith(prefix)]
+        found = [path for path in self.all_results() if path.name.startswith(short(prefix))]
         if len(found) == 1:
             return found[0]
         if not found:

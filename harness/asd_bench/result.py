@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 CLIP_KEYS = ["clip_id", "machine", "section"]
 
-#: How the origins of values begin that a user chose: ``--set``, ``--config FILE``, ``suite FILE``.
-USER_ORIGINS = ("--", "suite ")
-
 
 @dataclass(frozen=True)
 class Fused:
@@ -358,10 +355,4 @@ def _flags(plan: ResultPlan) -> list[str]:
     if system.spec.tuned_on_labels:
         flags.append(f"tuned on test labels: {system.spec.tuned_on_labels}")
     flags += [f"dataset.{name}={value}" for name, value in _options(plan).items()]
-    changed = [
-        f"{node.title}.{name}={node.values[name]}"
-        for node in system.nodes
-        for name, origin in node.origins.items()
-        if origin.startswith(USER_ORIGINS)
-    ]
-    return list(dict.fromkeys(flags + changed))
+    return flags + list(system.user_changes)

@@ -57,7 +57,7 @@ class Session:
     def __init__(self, request: Request, plugins: Host | None = None) -> None:
         self.request = request
         self.host = plugins or host()
-        self.workspace = Workspace(request.workspace)
+        self.workspace = Workspace(request.workspace).ready()
         self.plan = Plan()
         self.datasets: list[Dataset] = []
         self.systems: list[ResolvedSystem] = []

@@ -69,7 +69,7 @@ def test_foreign_names_are_named_with_an_example(toy2023, read2023):
     with pytest.raises(BenchError) as caught:
         read2023(toy2023)
     message = str(caught.value)
-    assert "2 audio files of fan do not have a dcase2023 name" in message
+    assert "2 of the audio files of fan have no name of dcase2023" in message
     assert "train/recording 1.wav" in message
     assert f"test/{source.name}" in message
     assert "section_00_source_train_normal_0000" in message

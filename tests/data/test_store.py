@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from asd_bench.data.clips import as_clips, content, visible
 from asd_bench.data.classes import Classes
+from asd_bench.data.clips import as_clips, content, visible
 from asd_bench.specs import Reveals
 
 from .conftest import RATE

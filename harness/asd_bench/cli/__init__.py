@@ -17,6 +17,7 @@ COMMANDS = {
     "show": ("asd_bench.cli.show", "One system, dataset, detector … or result in full."),
     "data": ("asd_bench.cli.data", "Where datasets lie, what is in them, and making synthetic ones."),
     "config": ("asd_bench.cli.config", "Every value of a system's configuration and where it comes from."),
+    "score": ("asd_bench.cli.score", "Score challenge submissions by the organisers' rules."),
     "leaderboard": ("asd_bench.cli.leaderboard", "Merge results into the leaderboards and render their pages."),
     "ui": ("asd_bench.cli.ui", "Browse runs in MLflow."),
     "sync": ("asd_bench.cli.sync", "Deliver results, from this workspace or a bundle, to the tracking store."),

@@ -130,7 +130,7 @@ def check(dataset: str, data_root: Path | None, pairs: tuple[str, ...], workspac
     out = console()
     clips = usable = unusable = 0
     with step_progress() as progress:
-        place = Workspace(workspace).path
+        place = Workspace(workspace).ready().path
         for found in check_dataset(host(), _spec(dataset), dataset_layer(pairs), data_root, place, progress):
             print_check(out, found)
             if found.problems:

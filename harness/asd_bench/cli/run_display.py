@@ -81,8 +81,8 @@ class RunDisplay:
             for note in dataset.notes:
                 self.console.print(f"  [yellow]note:[/] {note}")
         for system in session.systems:
-            if system.changes:
-                changes = ", ".join(f"{name}={value}" for name, value in system.changes.items())
+            if system.profile_changes:
+                changes = ", ".join(f"{name}={value}" for name, value in system.profile_changes.items())
                 self.console.print(f"[bold]{system.spec.name}[/]  profile {system.profile} changes {changes}")
         self._fits = self.progress.add_task("fits", total=len(session.plan.jobs))
 

@@ -37,7 +37,7 @@ def command(bundles: tuple[Path, ...], workspace: Path, tracking_uri: str | None
     from asd_bench.tracking import default_uri, deliver, shown
 
     console = Console(highlight=False)
-    place = Workspace(workspace)
+    place = Workspace(workspace).ready()
     for bundle in bundles:
         fits, results = unpack_bundle(bundle, place)
         console.print(f"{bundle.name}: {len(fits)} fits, {len(results)} results", markup=False)

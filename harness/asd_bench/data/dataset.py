@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asd_bench.data.manifest import Progress, Reader, check_listing
+from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress, Reader, check_listing
 from asd_bench.data.store import Store, pack
 from asd_bench.errors import BenchError
 from asd_bench.keys import digest
@@ -17,9 +17,6 @@ from asd_bench.specs import DatasetSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: The file that marks a folder of made-up sounds in a year's official layout.
-SYNTHETIC_MARKER = "SYNTHETIC.json"
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def open_dataset(
 
 
 def find_root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
-    """The folder to look for a dataset in: the user's, else ``ASD_BENCH_DATA/<name>``, else a plugin's answer, or None."""
+    """Where to look for a dataset: the user's folder, else ``ASD_BENCH_DATA/<name>``, else a plugin's answer, or None."""
     if data_root is not None:
         # One --data-root serves several datasets when each has a folder of its own name in it.
         return data_root / spec.name if (data_root / spec.name).is_dir() else data_root

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Columns of a listing: what file names and attribute tables tell, without labels. ``path`` is relative to the root.
 LISTING = ("path", "machine", "section", "split", "phase", "domain", "attributes")
 
+#: The file that marks a folder of made-up sounds in a year's official layout, written when it is complete.
+SYNTHETIC_MARKER = "SYNTHETIC.json"
+
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
 

@@ -21,10 +21,10 @@ def official_ci95(labels: ArrayLike, scores: ArrayLike) -> float:
         scores: higher means more anomalous; shape ``(n_clips,)``.
     """
     of_score = np.unique(-np.asarray(scores, dtype=np.float64), return_inverse=True)[1]
-    is_anomaly = np.asarray(labels) == 1
-    # Clips of one score leave the same ROC curve behind: the highest score first, how many of them there are.
-    anomalies = np.bincount(of_score, weights=is_anomaly)
-    normals = np.bincount(of_score, weights=~is_anomaly)
+    label_array = np.asarray(labels, dtype=np.float64)
+    # How many clips each distinct score has, the highest score first: any of them leaves the same ROC curve behind.
+    anomalies: NDArray[np.float64] = np.bincount(of_score, weights=label_array).astype(np.float64)
+    normals: NDArray[np.float64] = np.bincount(of_score, weights=1 - label_array).astype(np.float64)
     return float(np.mean([_half_width(normals, anomalies, p) for p in (1.0, MAX_FALSE_POSITIVE_RATE)]))
 
 

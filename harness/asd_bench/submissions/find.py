@@ -59,8 +59,7 @@ def _systems_in(year: SubmissionYear, submission: Path) -> list[SystemFolder]:
             where=submission,
             fix="name a folder with score files, or one that holds such folders; unpack archives first",
         )
-    root = submission.resolve()
-    files = sorted(root.rglob("*.csv"))
+    files = sorted(submission.rglob("*.csv"))
     folders = sorted({path.parent for path in files if year.parse(path.name)})
     if not folders:
         raise BenchError(
@@ -68,8 +67,11 @@ def _systems_in(year: SubmissionYear, submission: Path) -> list[SystemFolder]:
             where=submission,
             fix=f"such a file is called {_example(year)}",
         )
+    # The submission may be ".", which has no name of its own.
+    own_name = submission.resolve().name
     return [
-        SystemFolder(root.name if folder == root else folder.relative_to(root).as_posix(), folder) for folder in folders
+        SystemFolder(own_name if folder == submission else folder.relative_to(submission).as_posix(), folder)
+        for folder in folders
     ]
 
 

@@ -246,8 +246,7 @@ _DCASE2026 = _since_2023(
 
 #: Every challenge year, by the name of its dataset.
 YEARS: Mapping[str, SubmissionYear] = {
-    year.dataset: year
-    for year in (_DCASE2020, _DCASE2021, _DCASE2022, _DCASE2023, _DCASE2024, _DCASE2025, _DCASE2026)
+    year.dataset: year for year in (_DCASE2020, _DCASE2021, _DCASE2022, _DCASE2023, _DCASE2024, _DCASE2025, _DCASE2026)
 }
 
 

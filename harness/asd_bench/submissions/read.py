@@ -50,8 +50,36 @@ def read_numbers(path: Path) -> dict[str, float]:
         BenchError: as `read_rows`; or a line does not hold a clip name and a finite number, or a clip stands on two
             lines. The message names the line.
     """
-    numbers: dict[str, float] = {}
-    lines: dict[str, int] = {}
+    return {clip: value.number for clip, value in _values(path).items()}
+
+
+def read_flags(path: Path, truncate: bool = False) -> dict[str, int]:
+    """Clip -> 0 or 1: labels, domains or decisions.
+
+    Args:
+        truncate: drop what follows the decimal point, as the evaluators of 2022 and later do with decisions.
+
+    Raises:
+        BenchError: as `read_numbers`, or a number other than 0 and 1.
+    """
+    flags = {}
+    for clip, (line, number) in _values(path).items():
+        flag = math.trunc(number) if truncate else number
+        if flag not in (0, 1):
+            raise BenchError(
+                f"line {line}: {number:g} is neither 0 nor 1", where=path, fix="write 0 or 1 for every clip"
+            )
+        flags[clip] = int(flag)
+    return flags
+
+
+class _Value(NamedTuple):
+    line: int
+    number: float
+
+
+def _values(path: Path) -> dict[str, _Value]:
+    values: dict[str, _Value] = {}
     for line, cells in read_rows(path):
         if len(cells) != 2:
             separated = ", separated by tabs?" if len(cells) == 1 and "\t" in cells[0] else ""
@@ -67,30 +95,14 @@ def read_numbers(path: Path) -> dict[str, float]:
             raise BenchError(
                 f"line {line}: the value of {clip} is {number}", where=path, fix="every clip needs a finite number"
             )
-        if clip in numbers:
+        if clip in values:
             raise BenchError(
-                f"{clip} stands on line {lines[clip]} and on line {line}", where=path, fix="give every clip one line"
+                f"{clip} stands on line {values[clip].line} and on line {line}",
+                where=path,
+                fix="give every clip one line",
             )
-        numbers[clip], lines[clip] = number, line
-    return numbers
-
-
-def read_flags(path: Path, truncate: bool = False) -> dict[str, int]:
-    """Clip -> 0 or 1: labels, domains or decisions.
-
-    Args:
-        truncate: drop what follows the decimal point, as the evaluators of 2022 and later do with decisions.
-
-    Raises:
-        BenchError: as `read_numbers`, or a number other than 0 and 1.
-    """
-    flags = {}
-    for clip, number in read_numbers(path).items():
-        flag = math.trunc(number) if truncate else number
-        if flag not in (0, 1):
-            raise BenchError(f"the value of {clip} is {number:g}", where=path, fix="write 0 or 1 for every clip")
-        flags[clip] = int(flag)
-    return flags
+        values[clip] = _Value(line, number)
+    return values
 
 
 def clip_of(file_name: str) -> str:

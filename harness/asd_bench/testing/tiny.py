@@ -42,11 +42,12 @@ class TinyData:
     @property
     def root(self) -> Path:
         """The folder of the WAV files, what ``--data-root`` takes; they are made when it is first asked for."""
-        from asd_bench.builtin.synthetic.dataset import MARKER, write_dataset
+        from asd_bench.builtin.synthetic.dataset import write_dataset
+        from asd_bench.data.manifest import SYNTHETIC_MARKER
 
         spec, config = self._declared()
         root = self.folder / "data"
-        if not (root / MARKER).is_file():
+        if not (root / SYNTHETIC_MARKER).is_file():
             write_dataset(spec.rule, config, root)
         return root
 

@@ -34,7 +34,7 @@ def read_results(uri: str) -> list[dict[str, Any]]:
                     where=shown(uri),
                     fix=f"delete its run {run.id} there, and asd-bench sync where its records are",
                 ) from error
-    return sorted(documents, key=lambda document: document["made"])
+    return sorted(documents, key=lambda document: (document["made"], document["key"]))
 
 
 def latest_results_experiment(uri: str) -> str | None:

@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # What goes wrong is raised as well, and said once, by us.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Its own 7 retries of up to 120 s would keep a run waiting for minutes for a store that is down.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -90,7 +92,8 @@ class Store:
     def experiment(self, name: str, kind: str, note: str) -> str:
         """The id of the experiment of that name, created, restored or completed where necessary."""
         if name not in self._experiments:
-            self._experiments[name] = self._find_or_create_experiment(name, kind, note)
+            with _alone(self.uri):
+                self._experiments[name] = self._find_or_create_experiment(name, kind, note)
         return self._experiments[name]
 
     def _find_or_create_experiment(self, name: str, kind: str, note: str) -> str:
@@ -149,14 +152,17 @@ class Store:
         """The run with that key, created as RUNNING if there is none."""
         run = self.find(experiment, group, key)
         if run is None:
-            # Another process may have made it since the group was searched.
-            run = self._by_key(experiment, f"tags.`{KEY}` = '{key}'").get(key)
-        if run is None:
             made = _cut({**tags, KEY: key, group[0]: group[1]}, _TAG_LENGTH)
-            created = self._client.create_run(experiment, start_time=start, tags=made, run_name=name)
-            run = TrackedRun(created.info.run_id, experiment, "RUNNING", made, is_new=True)
-        self._known[(experiment, *group)][key] = run
+            with _alone(self.uri):
+                # Another process may have made it since the group was searched.
+                there = self._by_key(experiment, f"tags.`{KEY}` = '{key}'")
+                run = there.get(key) or self._create(experiment, name, start, made)
+            self._known[(experiment, *group)][key] = run
         return run
+
+    def _create(self, experiment: str, name: str, start: int, tags: dict[str, str]) -> TrackedRun:
+        created = self._client.create_run(experiment, start_time=start, tags=tags, run_name=name)
+        return TrackedRun(created.info.run_id, experiment, "RUNNING", tags, is_new=True)
 
     def search(self, experiments: Iterable[str], condition: str) -> list[TrackedRun]:
         """All runs that meet a condition of MLflow's filter language."""
@@ -296,12 +302,15 @@ def _client(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
 
+    with _alone(uri):
+        # Two processes that create the same SQLite store at once crash each other.
+        return MlflowClient(uri)
+
+
+def _alone(uri: str) -> contextlib.AbstractContextManager[None]:
+    """Keep other processes of this machine from making anything in an SQLite store meanwhile."""
     database = database_file(uri)
-    if database is None:
-        return MlflowClient(uri)
-    # Two processes that create the same SQLite store at once crash each other.
-    with locked(_artifact_folder(database)):
-        return MlflowClient(uri)
+    return contextlib.nullcontext() if database is None else locked(_artifact_folder(database))
 
 
 def _artifact_folder(database: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asd_bench import DatasetSpec, hookimpl
 from asd_bench.builtin.datasets.years import DCASE2023, YEARS
-from asd_bench.builtin.synthetic.dataset import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
+from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
 
 
 @hookimpl

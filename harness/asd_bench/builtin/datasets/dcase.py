@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from asd_bench.builtin.datasets.years import YEARS, Year
+from asd_bench.builtin.datasets.years import SAMPLE_RATE, YEARS, Naming, Year
 from asd_bench.data.audio_file import SUFFIXES
 from asd_bench.data.manifest import LISTING, Progress
 from asd_bench.errors import BenchError
@@ -33,59 +32,41 @@ HIDDEN_ATTRIBUTES = ("", "noAttribute")
 _FOREIGN_NAMED = 5
 
 
-class DcaseReader:
-    """Development data of a year, by its entry in `YEARS`."""
+class FolderReader:
+    """Machine folders with ``train`` and ``test`` folders of officially named files.
 
-    def __init__(self, spec: DatasetSpec, config: Any) -> None:
-        self.year: Year = YEARS[spec.name]
-        self.sample_rate: int = self.year.sample_rate
+    Args:
+        name: of the dataset.
+        machines: machine types that it may have.
+        naming: of its files.
+    """
 
-    # -- where -----------------------------------------------------------------------------------------------------
+    sample_rate = SAMPLE_RATE
 
-    def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
-        if root is None:
-            raise BenchError(f"{self.year.dataset} is not on this machine yet", fix=self._steps())
-        if not root.is_dir():
-            raise BenchError(f"the data root of {self.year.dataset} is no folder", where=root, fix=self._steps())
-        for layout in LAYOUTS:
-            place = root / layout.format(dataset=self.year.dataset, year=self.year.year)
-            if any(self._machine_folders(place, self.year.machines)):
-                return place
-        raise BenchError(
-            f"none of the machine folders of {self.year.dataset} ({', '.join(self.year.machines)}) is here",
-            where=root,
-            fix=self._steps(),
-        )
+    def __init__(self, name: str, machines: tuple[str, ...], naming: Naming) -> None:
+        self.name = name
+        self.machines = machines
+        self.naming = naming
 
-    def _machine_folders(self, place: Path, machines: Iterable[str]) -> Iterable[tuple[str, Path]]:
-        """Machine folders: ``<machine>/`` or, as some tools unzip, ``dev_<machine>/<machine>/``."""
-        for machine in machines:
-            unzipped = self.year.archive.format(machine=machine).removesuffix(".zip")
-            for folder in (place / machine, place / unzipped / machine, place / unzipped):
-                if any((folder / split).is_dir() for split in ("train", "test")):
-                    yield machine, folder
-                    break
+    def folders(self, place: Path, machine: str) -> tuple[Path, ...]:
+        """Where a machine's folder may be."""
+        return (place / machine,)
 
-    def _steps(self) -> str:
-        year = self.year
-        archives = [year.archive.format(machine=machine) for machine in year.machines]
-        url = f"https://zenodo.org/records/{year.record}"
-        return (
-            f"get it in three steps:\n"
-            f"    1. download {', '.join(archives)} from {url}\n"
-            f"       (each is {url}/files/<archive>)\n"
-            f"    2. unzip them all into one folder, so that it holds {next(iter(year.machines))}/train, "
-            f"{next(iter(year.machines))}/test, …\n"
-            f"    3. name that folder: --data-root FOLDER, or put it at $ASD_BENCH_DATA/{year.dataset}\n"
-            f"    No download, to try things out: --dataset synthetic{year.year}"
-        )
+    def machine_folder(self, place: Path, machine: str) -> Path | None:
+        """The machine's folder, or None where there is none."""
+        for folder in self.folders(place, machine):
+            if any((folder / split).is_dir() for split in ("train", "test")):
+                return folder
+        return None
 
     # -- which clips -----------------------------------------------------------------------------------------------
 
     def listing(self, root: Path, machines: tuple[str, ...] | None) -> pd.DataFrame:
         rows: list[dict[str, str]] = []
-        for machine, folder in self._machine_folders(root, machines or tuple(self.year.machines)):
-            rows += self._machine(machine, folder, root)
+        for machine in machines or self.machines:
+            folder = self.machine_folder(root, machine)
+            if folder is not None:
+                rows += self._machine(machine, folder, root)
         return pd.DataFrame(rows, columns=list(LISTING)).astype(str)
 
     def _machine(self, machine: str, folder: Path, root: Path) -> list[dict[str, str]]:
@@ -97,11 +78,11 @@ class DcaseReader:
             for path in sorted((folder / split).iterdir()):
                 if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                     continue
-                found = self._parse(path.stem)
+                found = self.naming.parse(path.stem)
                 if found is None or found.get("split", split) != split:
                     foreign.append(f"{split}/{path.name}")
                     continue
-                attributes = found.get("attributes") or ""
+                attributes = found.get("attributes", "")
                 if attributes in HIDDEN_ATTRIBUTES:
                     attributes = tables.get(f"attributes_{found['section']}", {}).get(path.stem, "")
                 rows.append(
@@ -111,31 +92,66 @@ class DcaseReader:
                         "section": found["section"],
                         "split": split,
                         "phase": "dev",
-                        "domain": found.get("domain") or "",
+                        "domain": found.get("domain", ""),
                         "attributes": attributes,
                     }
                 )
         if foreign:
             more = f" and {len(foreign) - _FOREIGN_NAMED} more" if len(foreign) > _FOREIGN_NAMED else ""
             raise BenchError(
-                f"{len(foreign)} audio files of {machine} do not have a {self.year.dataset} name: "
+                f"{len(foreign)} of the audio files of {machine} have no name of {self.name}: "
                 + ", ".join(foreign[:_FOREIGN_NAMED])
                 + more,
                 where=folder,
-                fix=f"move them away; an official name looks like {self.year.example}",
+                fix=f"move them away; an official name looks like {self.naming.example}",
             )
         return rows
 
-    def _parse(self, stem: str) -> dict[str, str] | None:
-        for pattern in self.year.names:
-            match = pattern.fullmatch(stem)
-            if match:
-                return match.groupdict()
-        return None
-
     def labels(self, listing: pd.DataFrame) -> pd.Series:
-        found = [self._parse(Path(path).stem) for path in listing.path]
+        found = [self.naming.parse(Path(path).stem) for path in listing.path]
         return pd.Series([int(name is not None and name["label"] == "anomaly") for name in found], index=listing.index)
+
+
+class DcaseReader(FolderReader):
+    """Development data of a year, by its entry in `YEARS`."""
+
+    def __init__(self, spec: DatasetSpec, config: Any) -> None:
+        self.year: Year = YEARS[spec.name]
+        super().__init__(spec.name, tuple(self.year.machines), self.year.naming)
+
+    def folders(self, place: Path, machine: str) -> tuple[Path, ...]:
+        """``<machine>/`` or, as some tools unzip, ``dev_<machine>/<machine>/`` or ``dev_<machine>/``."""
+        unzipped = place / self.year.archive.format(machine=machine).removesuffix(".zip")
+        return (place / machine, unzipped / machine, unzipped)
+
+    def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
+        if root is None:
+            raise BenchError(f"{self.name} is not on this machine yet", fix=self.steps())
+        if not root.is_dir():
+            raise BenchError(f"the data root of {self.name} is no folder", where=root, fix=self.steps())
+        for layout in LAYOUTS:
+            place = root / layout.format(dataset=self.name, year=self.year.year)
+            if any(self.machine_folder(place, machine) for machine in self.machines):
+                return place
+        raise BenchError(
+            f"none of the machine folders of {self.name} ({', '.join(self.machines)}) is here",
+            where=root,
+            fix=self.steps(),
+        )
+
+    def steps(self) -> str:
+        """The exact steps to get the data."""
+        archives = [self.year.archive.format(machine=machine) for machine in self.machines]
+        url = f"https://zenodo.org/records/{self.year.record}"
+        return (
+            f"get it in three steps:\n"
+            f"    1. download {', '.join(archives)} from {url}\n"
+            f"       (each is {url}/files/<archive>)\n"
+            f"    2. unzip them all into one folder, so that it holds {self.machines[0]}/train, "
+            f"{self.machines[0]}/test, …\n"
+            f"    3. name that folder: --data-root FOLDER, or put it at $ASD_BENCH_DATA/{self.name}\n"
+            f"    No download, to try things out: --dataset synthetic{self.year.year}"
+        )
 
 
 def _attributes(path: Path) -> dict[str, str]:

@@ -3,70 +3,59 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
-from asd_bench.builtin.datasets.dcase import DcaseReader
-from asd_bench.builtin.datasets.years import DCASE2023, NAMES_2020, Year
-from asd_bench.builtin.synthetic.dataset import GENERATOR_VERSION, MARKER, write_dataset
-from asd_bench.data.manifest import Progress
+from asd_bench.builtin.datasets.dcase import FolderReader
+from asd_bench.builtin.datasets.years import NAMING_2020, NAMING_2023
+from asd_bench.builtin.synthetic.dataset import GENERATOR_VERSION, write_dataset
+from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress
 from asd_bench.errors import BenchError
 from asd_bench.keys import digest, short
 from asd_bench.records import locked
 from asd_bench.specs import DatasetSpec
 
-#: Year -> patterns of file names.
-NAMES = {"2020": NAMES_2020, "2023": DCASE2023.names}
+#: Challenge year -> how its files are named.
+NAMING = {"2020": NAMING_2020, "2023": NAMING_2023}
 
 
-class SyntheticReader(DcaseReader):
+class SyntheticReader(FolderReader):
     """Made-up sounds in a year's layout."""
 
     def __init__(self, spec: DatasetSpec, config: Any) -> None:
-        self.year = Year(
-            year=spec.rule,
-            machines=spec.machines,
-            n_train=spec.n_train,
-            n_test=spec.n_test,
-            record=0,
-            archive="{machine}.zip",
-            names=NAMES[spec.rule],
-            example="",
-        )
-        self.sample_rate = self.year.sample_rate
-        self._name = spec.name
-        self._config = config
+        super().__init__(spec.name, tuple(spec.machines), NAMING[spec.rule])
+        self.year = spec.rule
+        self.config = config
 
     def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
-        config = dataclasses.asdict(self._config)
-        if root is not None:
-            return self._made_before(root, config)
-        key = short(digest([GENERATOR_VERSION, self.year.year, config]))
-        folder = cache / f"{self._name}-{key}"
+        """A folder that ``asd-bench data make`` wrote, or one made in the cache."""
+        if root is not None and any(self.machine_folder(root, machine) for machine in self.machines):
+            return self._made_before(root)
+        key = short(digest([GENERATOR_VERSION, self.year, dataclasses.asdict(self.config)]))
+        folder = cache / f"{self.name}-{key}"
         with locked(folder):
-            if not (folder / MARKER).is_file():
-                write_dataset(
-                    self.year.year,
-                    self._config,
-                    folder,
-                    lambda done, total: progress(f"making {self._name}", done, total),
-                )
+            if not (folder / SYNTHETIC_MARKER).is_file():
+                report = functools.partial(progress, f"making {self.name}")
+                write_dataset(self.year, self.config, folder, report)
         return folder
 
-    def _made_before(self, root: Path, config: dict[str, Any]) -> Path:
-        """A folder that ``asd-bench data make`` wrote.
+    def _made_before(self, root: Path) -> Path:
+        """Take a folder that is there.
 
         Raises:
-            BenchError: it is none, or was made with other options.
+            BenchError: it is not complete, or was made with other options.
         """
-        if not (root / MARKER).is_file():
+        if not (root / SYNTHETIC_MARKER).is_file():
             raise BenchError(
-                f"this folder holds no complete {self._name} ({MARKER} is missing)",
+                f"this folder holds no complete {self.name} ({SYNTHETIC_MARKER} is missing)",
                 where=root,
-                fix=f"leave --data-root out to have it made, or asd-bench data make {self._name} FOLDER",
+                fix=f"leave --data-root out to have it made, or asd-bench data make {self.name} FOLDER",
             )
-        made = json.loads((root / MARKER).read_text(encoding="utf-8"))
-        if made["year"] != self.year.year or made["config"] != config:
-            raise BenchError(f"this folder was made with other options than {self._name} has now", where=root / MARKER)
+        made = json.loads((root / SYNTHETIC_MARKER).read_text(encoding="utf-8"))
+        if made["year"] != self.year or made["config"] != dataclasses.asdict(self.config):
+            raise BenchError(
+                f"this folder was made with other options than {self.name} has now", where=root / SYNTHETIC_MARKER
+            )
         return root

@@ -19,44 +19,17 @@ from typing import Any, Literal
 import soundfile
 
 from asd_bench.builtin.synthetic.machines import OperatingPoint
+from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, SyntheticConfig
 from asd_bench.builtin.synthetic.signals import RATE
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions, operating_point, render
+from asd_bench.data.manifest import SYNTHETIC_MARKER
 from asd_bench.errors import BenchError
-from asd_bench.specs import option
 
 #: Raise it when any sample of any clip, or any file name, changes.
 GENERATOR_VERSION = 1
 
-#: The file that says a folder's clips are synthetic and complete.
-MARKER = "SYNTHETIC.json"
-
-MACHINES_2020: Mapping[str, tuple[str, ...]] = dict.fromkeys(MACHINES, ("00", "02"))
-MACHINES_2023: Mapping[str, tuple[str, ...]] = dict.fromkeys(MACHINES, ("00",))
-
 #: Columns of an attribute table; machines with fewer attributes leave the rest empty.
 _N_ATTRIBUTES = 3
-
-
-@dataclass(frozen=True)
-class SyntheticConfig:
-    """What can be chosen about a synthetic dataset."""
-
-    seed: int = option(0, "Seed of the machines, the rooms and every clip.", minimum=0)
-    n_train: int = option(40, "Normal training clips per section.", minimum=1)
-    n_normal: int = option(20, "Normal test clips per section.", minimum=1)
-    n_anomaly: int = option(20, "Anomalous test clips per section.", minimum=1)
-    seconds: float = option(10.0, "Length of a clip in seconds.", minimum=1.0)
-    snr_db: float = option(6.0, "Level of the machine while it sounds over the factory noise, in dB.")
-
-
-@dataclass(frozen=True)
-class Synthetic2023Config(SyntheticConfig):
-    """What can be chosen where a section has a source and a target domain; each test class is half and half."""
-
-    n_train: int = option(80, "Normal training clips per section, both domains together.", minimum=1)
-    n_target_train: int = option(6, "How many of the training clips are of the target domain.", minimum=0)
-    n_normal: int = option(40, "Normal test clips per section, half of them of each domain.", minimum=2)
-    n_anomaly: int = option(40, "Anomalous test clips per section, half of them of each domain.", minimum=2)
 
 
 @dataclass(frozen=True)
@@ -120,7 +93,7 @@ def write_dataset(
     paths = [layout.path(clip, point) for clip, point in placed]
     _refuse_other_clips(root, paths)
 
-    marker = root / MARKER
+    marker = root / SYNTHETIC_MARKER
     marker.unlink(missing_ok=True)
     for folder in {(root / path).parent for path in paths}:
         folder.mkdir(parents=True, exist_ok=True)
