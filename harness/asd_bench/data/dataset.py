@@ -122,7 +122,7 @@ def open_dataset(
 
 
 def find_root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:
-    """Where to look for a dataset: the user's folder, else ``ASD_BENCH_DATA/<name>``, else a plugin's answer, or None."""
+    """Where to look for a dataset: the user's folder, ``ASD_BENCH_DATA/<name>``, a plugin's answer, or nowhere."""
     if data_root is not None:
         # One --data-root serves several datasets when each has a folder of its own name in it.
         return data_root / spec.name if (data_root / spec.name).is_dir() else data_root

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import soundfile
 
 from asd_bench.builtin.synthetic.machines import OperatingPoint
-from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, SyntheticConfig
+from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
 from asd_bench.builtin.synthetic.signals import RATE
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions, operating_point, render
 from asd_bench.data.manifest import SYNTHETIC_MARKER
