@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from asd_bench.protocols import Detector
+    from asd_bench.training import Recipe
 
 
 class EventLog:
@@ -91,6 +92,12 @@ class Context:
     def rng(self, *axis: Any) -> np.random.Generator:
         """A generator for a named axis."""
         return np.random.default_rng(self.seed_of(*axis))
+
+    def train(self, recipe: Recipe) -> None:
+        """Train a recipe's model in place; see `asd_bench.training`."""
+        from asd_bench.training import train
+
+        train(recipe, self)
 
     def log(self, step: int | None = None, **values: float) -> None:
         """Record numbers of the fit, for curves: ``ctx.log(step=epoch, loss=0.3)``."""

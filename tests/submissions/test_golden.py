@@ -173,5 +173,5 @@ def test_development_clips_need_no_ground_truth(case, golden, score):
 
 
 def test_no_golden_folder_is_left_out(shared):
-    present = {path.parts[-4:][:2] + (path.name,) for path in (shared / "golden").glob("*/*/scores/*")}
+    present = {(*path.parts[-4:][:2], path.name) for path in (shared / "golden").glob("*/*/scores/*")}
     assert present == set(SYSTEMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +92,18 @@ class RunDisplay:
         self._details[job.score_key] = self.progress.add_task(name, total=None)
 
     def fit_events(self, job: FitJob, events: list[dict[str, Any]]) -> None:
-        values = [event["values"] for event in events if event["kind"] == "metric"]
-        if values and job.score_key in self._details:
-            text = " ".join(f"{name} {value:.4g}" for name, value in values[-1].items())
-            self.progress.update(
-                self._details[job.score_key], description=f"  {job.spec.detector} on {job.spec.scope_name}  {text}"
-            )
+        latest = [event["values"] for event in events if event["kind"] == "progress"]
+        if not latest or job.score_key not in self._details:
+            return
+        values = latest[-1]
+        left = datetime.timedelta(seconds=round(values["seconds_left"]))
+        text = (
+            f"  {job.spec.detector} on {job.spec.scope_name}  epoch {values['epoch']}/{values['epochs']}  "
+            f"loss {values['loss']:.4g}  {values['steps_per_second']:.0f} steps/s  {left} left"
+        )
+        self.progress.update(
+            self._details[job.score_key], description=text, completed=values["epoch"] - 1, total=values["epochs"]
+        )
 
     def fit_finished(self, job: FitJob, outcome: FitOutcome) -> None:
         if job.score_key in self._details:

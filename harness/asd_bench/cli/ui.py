@@ -44,13 +44,13 @@ The server listens on this machine only. From elsewhere: ssh -L 5000:127.0.0.1:5
 @tracking_option
 def command(port: int, no_browser: bool, workspace: Path, tracking_uri: str | None) -> None:
     """Browse results and fits in MLflow, until Ctrl-C."""
-    from asd_bench.tracking import default_uri, latest_results_experiment
+    from asd_bench.tracking import default_uri, latest_results_experiment, shown
 
     uri = tracking_uri or default_uri(workspace)
     show = _print if no_browser else _print_and_open
     page = _page(latest_results_experiment(uri))
     if uri.startswith(("http://", "https://")):
-        show(uri.rstrip("/") + page)
+        show(shown(uri).rstrip("/") + page)
         return
     _refuse_taken_port(port)
     with _server(uri, port) as server:

@@ -72,7 +72,7 @@ def _rows_since_2021(scored: ScoredSystem) -> Iterable[Cells]:
     for name, values in _means(kinds, overall):
         yield [f"{name} {_OVERALL}{_extent(scored)}", "", *values]
     yield []
-    yield ["official score" if scored.is_official else f"score, not official{_extent(scored)}", "", _omega(overall)]
+    yield ["official score" if scored.is_official else f"unofficial score{_extent(scored)}", "", _omega(overall)]
     if scored.official_ci95 is not None:
         yield ["official_ci95_compat", "", scored.official_ci95]
     yield []

@@ -162,7 +162,7 @@ def _joined(truth: PartTruth, values: Mapping[str, _Value], path: Path) -> dict[
         return joined
     causes = [
         f"{len(clips)} {what} ({', '.join(clips[:_NAMED])}{', …' if len(clips) > _NAMED else ''})"
-        for clips, what in ((missing, "are missing"), (extra, "are none of them"))
+        for clips, what in ((missing, "missing"), (extra, "unknown"))
         if clips
     ]
     fix = "write the clips' names as the organisers give them"
@@ -171,7 +171,7 @@ def _joined(truth: PartTruth, values: Mapping[str, _Value], path: Path) -> dict[
             "; their evaluator never compares names: it sorts both lists and pairs them by position, "
             "so it may have scored this file; asd-bench pairs by name only"
         )
-    raise BenchError(f"of the {len(truth.labels)} clips, {' and '.join(causes)}", where=path, fix=fix)
+    raise BenchError(f"{len(truth.labels)} clips are expected: {', '.join(causes)}", where=path, fix=fix)
 
 
 def _clips(part: Part, truth: PartTruth, columns: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def _domains(year: SubmissionYear, path: Path, labels: Mapping[str, int]) -> dic
     flags = read_flags(path)
     if flags.keys() != labels.keys():
         raise BenchError(
-            f"{LABELS} and {DOMAINS} do not hold the same clips: {len(flags.keys() ^ labels.keys())} are in one only",
+            f"{LABELS} and {DOMAINS} do not hold the same clips: {len(flags.keys() ^ labels.keys())} in one only",
             where=path,
             fix=_steps(year),
         )

@@ -174,7 +174,7 @@ def _timing(folder: Path, at: int) -> list[Point]:
     """How long each stage of the fit took."""
     path = folder / "timing.json"
     stages = read_json(path) if path.is_file() else {}
-    return [Point(f"seconds/{stage}", seconds, at) for stage, seconds in stages.items()]
+    return [Point(f"seconds_{stage}", seconds, at) for stage, seconds in stages.items()]
 
 
 def _ended(folder: Path) -> float:

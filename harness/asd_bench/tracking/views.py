@@ -15,6 +15,9 @@ from asd_bench.tracking.store import KIND, milliseconds
 _PREFIX = "mlflow.sharedViewState."
 SEEDS_VIEW, BOARD_VIEW = "asd-seeds", "asd-leaderboard"
 
+_METRIC = "metrics.`{}`"
+_OVERALL = ("omega", "omega_sd", "n_seeds", "auc", "auc_source", "auc_target", "pauc")
+_PER_MACHINE = ("auc", "pauc")
 _TAG_COLUMNS = ("asd.profile", "asd.ranked")
 
 
@@ -29,7 +32,6 @@ def result_views(metrics: Iterable[str], there: Mapping[str, str]) -> dict[str, 
     Returns:
         what differs from those tags.
     """
-    columns = [f"metrics.`{name}`" for name in columns_of(metrics)] + [f"tags.`{tag}`" for tag in _TAG_COLUMNS]
     by_omega = {"searchFilter": f"tags.`{KIND}` = 'system'", "orderByKey": "metrics.`omega`", "orderByAsc": False}
     views = {
         _PREFIX + SEEDS_VIEW: ("Systems and their seeds", {}),
@@ -39,19 +41,19 @@ def result_views(metrics: Iterable[str], there: Mapping[str, str]) -> dict[str, 
     made = {}
     for tag, (title, facets) in views.items():
         shown = _columns(there[tag]) if tag in there else []
-        if shown is not None and not set(columns) <= set(shown):
-            order = list(dict.fromkeys([*shown, *columns]))
-            made[tag] = _view(title, {**facets, "selectedColumns": order, "columnOrder": order})
+        if shown is not None:
+            columns = _ordered({*shown, *(_METRIC.format(name) for name in metrics)})
+            if columns != shown:
+                made[tag] = _view(title, {**facets, "selectedColumns": columns, "columnOrder": columns})
     return made
 
 
-def columns_of(metrics: Iterable[str]) -> list[str]:
-    """The metrics worth a column: Ω, AUC and pAUC, overall and for each machine type."""
-    kinds = ("omega", "omega_sd", "n_seeds", "auc", "auc_source", "auc_target", "pauc")
-    names = sorted(metrics)
-    overall = [kind for kind in kinds if kind in names]
-    per_machine = [name for kind in ("auc", "pauc") for name in names if name.startswith(f"{kind}/")]
-    return overall + per_machine
+def _ordered(columns: Iterable[str]) -> list[str]:
+    """The columns worth showing: Ω, AUC and pAUC, overall and for each machine type, then what ranks a row."""
+    there = sorted(columns)
+    overall = [column for column in map(_METRIC.format, _OVERALL) if column in there]
+    per_machine = [column for kind in _PER_MACHINE for column in there if column.startswith(f"metrics.`{kind}/")]
+    return overall + per_machine + [f"tags.`{tag}`" for tag in _TAG_COLUMNS]
 
 
 def _view(title: str, state: Mapping[str, Any]) -> str:
