@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from asd_bench import plugins, threads
@@ -33,6 +34,10 @@ NOT_OURS = {"PYTEST_CURRENT_TEST", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 
 # Before any test imports torch, as every entry point does: threads that spin make everything beside them crawl.
 threads.apply(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+# A machine that is busy with other things is no fault of the code.
+hypothesis.settings.register_profile("asd-bench", deadline=None)
+hypothesis.settings.load_profile("asd-bench")
 
 
 @pytest.fixture(autouse=True)

@@ -253,6 +253,18 @@ def test_a_result_made_again_takes_the_place_of_the_old_one(uri, workspace):
     assert superseded[new["key"]] is None
 
 
+def test_parameters_that_are_there_stay_because_mlflow_lets_none_change(uri, workspace):
+    document = result_document()
+    folder = write_result(workspace, document)
+    deliver_all(uri, workspace)
+    document = document | {"made": "2026-02-01T00:00:00+00:00", "config": {**document["config"], "dataset": {"x": 2}}}
+    document["config"]["members"][0]["detector"]["config"]["k"] = 5
+    records.write_json(folder / "result.json", document)
+    assert deliver_all(uri, workspace).results == 1
+    params = one_run(uri, DATASET, "result").data.params
+    assert (params["knn.k"], params["dataset.x"]) == ("1", "2")
+
+
 def test_results_on_other_machines_or_data_have_a_parent_of_their_own(uri, workspace):
     write_result(workspace, result_document())
     write_result(workspace, result_document(data="e" * 64))

@@ -1,12 +1,14 @@
 """Every number the unmodified official evaluators computed from real submissions, reproduced to a relative 1e-12.
 
+Here from the clips on: what `evaluate` makes of them. How the command line reads and writes the same submissions, and
+with it the layout of the official files, is ``tests/submissions/test_golden.py``.
+
 The files belong to their authors and are not part of this repository: ``ASD_BENCH_SHARED`` names the folder that holds
 ``golden/`` (default: ``shared`` beside the repository).
 """
 
 import csv
 import os
-import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,10 @@ import pandas as pd
 import pytest
 
 from asd_bench.metrics.official import RULES, evaluate, harmonic_mean
+from asd_bench.submissions.find import SystemFolder
+from asd_bench.submissions.names import YEARS
+from asd_bench.submissions.scoring import score_system
+from asd_bench.submissions.truth import read_truth
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = Path(os.environ.get("ASD_BENCH_SHARED") or REPOSITORY.parent / "shared") / "golden"
@@ -43,67 +49,12 @@ def read_rows(path):
         return list(csv.reader(file))
 
 
-def read_values(path):
-    rows = read_rows(path)
-    values = {name: float(value) for name, value in rows}
-    assert len(values) == len(rows), f"a file name occurs twice in {path}"
-    return values
-
-
-def read_truth_2020(folder):
-    """(machine, id) -> {blind file name: label}; a bare machine name starts each block of the list."""
-    truth, machine = {}, None
-    for row in read_rows(folder / "ground_truth" / "eval_data_list.csv"):
-        if len(row) == 1:
-            machine = row[0]
-        elif row:
-            blind_name, _, label = row
-            section = re.search(r"id_(\d\d)_", blind_name).group(1)
-            truth.setdefault((machine, section), {})[blind_name] = int(label)
-    return truth
-
-
-def section_clips(machine, section, domains, labels, scores, decisions):
-    """Join the files of one section by clip name, never by position."""
-    assert labels.keys() == scores.keys() == domains.keys()
-    assert decisions is None or decisions.keys() == labels.keys()
-    return [
-        {
-            "clip_id": f"{machine}/{section}/{domains[name]}/{name}",
-            "machine": machine,
-            "section": section,
-            "domain": domains[name],
-            "label": int(label),
-            "score": scores[name],
-            "decision": None if decisions is None else int(decisions[name]),
-        }
-        for name, label in labels.items()
-    ]
-
-
 @cache
 def read_clips(year, folder_name, system):
     folder = GOLDEN / year / folder_name
-    submitted = folder / "scores" / system
-    clips = []
-    if year == "2020":
-        for (machine, section), labels in read_truth_2020(folder).items():
-            scores = read_values(submitted / f"anomaly_score_{machine}_id_{section}.csv")
-            clips += section_clips(machine, section, dict.fromkeys(labels, ""), labels, scores, None)
-    for path in sorted(folder.glob("ground_truth_data/*.csv")):
-        suffix = path.name.removeprefix("ground_truth_")
-        pattern = r"(\w+?)_section_(\d\d)_(?:(source|target)_)?test\.csv"
-        machine, section, domain = re.fullmatch(pattern, suffix).groups()
-        labels = read_values(path)
-        if domain:
-            domains = dict.fromkeys(labels, domain)
-        else:
-            flags = read_values(folder / "ground_truth_domain" / path.name)
-            domains = {name: "target" if flag else "source" for name, flag in flags.items()}
-        scores = read_values(submitted / f"anomaly_score_{suffix}")
-        decisions = read_values(submitted / f"decision_result_{suffix}")
-        clips += section_clips(machine, section, domains, labels, scores, decisions)
-    return pd.DataFrame(clips)
+    submission_year, phase = YEARS[f"dcase{year}"], folder_name.partition("_")[0]
+    truth = read_truth(submission_year, phase, folder / "ground_truth" if year == "2020" else folder)
+    return score_system(submission_year, phase, truth, SystemFolder(system, folder / "scores" / system)).clips
 
 
 @cache

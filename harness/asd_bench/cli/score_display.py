@@ -79,7 +79,7 @@ def _omega_line(scored: ScoredSystem) -> str:
 def print_failure(out: Console, system: str, error: BenchError) -> None:
     """Say why a system has no result."""
     out.print(f"[red]no result[/] {text(system)}")
-    out.print(indented(text(error)), soft_wrap=True)
+    out.print(indented(text(error)))
     out.print()
 
 

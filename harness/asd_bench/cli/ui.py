@@ -33,7 +33,9 @@ Examples:
   asd-bench ui --port 5001 --no-browser
   asd-bench ui --tracking-uri https://mlflow.example.org      opens the pages of a server that is running
 
-The server listens on this machine only. From elsewhere: ssh -L 5000:127.0.0.1:5000 MACHINE
+\b
+The server listens on this machine only. To see it from another:
+  ssh -L 5000:127.0.0.1:5000 MACHINE
 """
 
 

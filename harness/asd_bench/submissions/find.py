@@ -78,9 +78,14 @@ def _systems_in(year: SubmissionYear, submission: Path) -> list[SystemFolder]:
 def _what_is_here(files: Sequence[Path]) -> str:
     if not files:
         return ": it holds no CSV file at all"
-    others = [year.dataset for year in YEARS.values() if any(year.parse(path.name) for path in files)]
+    others = [year.dataset for year in YEARS.values() if any(_is_of(year, path) for path in files)]
     named = ", ".join(path.name for path in files[:_NAMED]) + (", …" if len(files) > _NAMED else "")
     return f": there is {named}" + (f", as in {' or '.join(others)}" if others else "")
+
+
+def _is_of(year: SubmissionYear, path: Path) -> bool:
+    parsed = year.parse(path.name)
+    return parsed is not None and year.phase_of(parsed[1]) is not None
 
 
 def _example(year: SubmissionYear) -> str:
@@ -96,18 +101,17 @@ def files_of(year: SubmissionYear, phase: Phase, system: SystemFolder) -> System
     found: dict[Kind, dict[Part, Path]] = {"anomaly_score": {}, "decision_result": {}}
     other_phase: list[str] = []
     foreign: list[str] = []
-    wanted = set(year.parts(phase))
-    known = wanted.union(*(year.parts(each) for each in PHASES))
     for path in sorted(system.folder.glob("*.csv")):
         parsed = year.parse(path.name)
-        if parsed is None or parsed[1] not in known:
+        its_phase = year.phase_of(parsed[1]) if parsed else None
+        if parsed is None or its_phase is None:
             if path.name.startswith(("anomaly_score", "decision_result")):
                 foreign.append(path.name)
             continue
-        kind, part = parsed
-        if part not in wanted:
+        if its_phase != phase:
             other_phase.append(path.name)
             continue
+        kind, part = parsed
         if part in found[kind]:
             raise BenchError(
                 f"two files hold the {kind} of {part}: {found[kind][part].name} and {path.name}",

@@ -83,6 +83,10 @@ class SubmissionYear:
             for domain in domains
         )
 
+    def phase_of(self, part: Part) -> Phase | None:
+        """The phase whose test data a part belongs to; None where the year has no such part."""
+        return next((phase for phase in PHASES if part in self.parts(phase)), None)
+
     def file_of(self, kind: Kind, part: Part) -> str:
         """The official name of a part's file."""
         return self.file_name.format(kind=kind, **part._asdict())

@@ -71,6 +71,7 @@ class TrackedRun:
     status: str
     tags: dict[str, str]
     metrics: dict[str, float] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
     is_new: bool = False
 
 
@@ -191,16 +192,21 @@ class Store:
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Add points, parameters and tags to a run, in as few batches as MLflow allows."""
+        """Add points, parameters and tags to a run, in as few batches as MLflow allows.
+
+        Parameters that it has already stay as they are: MLflow refuses to change them.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
         points = list(points)
         metrics = [Metric(_name(point.name), _storable(point.value), point.time, point.step) for point in points]
-        pairs = [Param(_name(name), value) for name, value in _cut(params or {}, _PARAM_LENGTH).items()]
+        new = {_name(name): value for name, value in _cut(params or {}, _PARAM_LENGTH).items()}
+        pairs = [Param(name, value) for name, value in new.items() if name not in run.params]
         marks = [RunTag(name, value) for name, value in _cut(tags or {}, _TAG_LENGTH).items()]
         while metrics or pairs or marks:
             self._client.log_batch(run.id, metrics[:_BATCH_METRICS], pairs[:_BATCH_PARAMS], marks[:_BATCH_TAGS])
             metrics, pairs, marks = metrics[_BATCH_METRICS:], pairs[_BATCH_PARAMS:], marks[_BATCH_TAGS:]
+        run.params |= new
         run.tags |= tags or {}
         run.metrics |= {point.name: point.value for point in points}
 
@@ -333,7 +339,9 @@ def milliseconds(seconds: float | None = None) -> int:
 
 def _tracked(run: Run) -> TrackedRun:
     info, data = run.info, run.data
-    return TrackedRun(info.run_id, info.experiment_id, info.status, dict(data.tags), dict(data.metrics))
+    return TrackedRun(
+        info.run_id, info.experiment_id, info.status, dict(data.tags), dict(data.metrics), dict(data.params)
+    )
 
 
 def _name(name: str) -> str:
