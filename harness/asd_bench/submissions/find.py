@@ -65,7 +65,7 @@ def _systems_in(year: SubmissionYear, submission: Path) -> list[SystemFolder]:
         raise BenchError(
             f"no file here has the name of a score file of {year.dataset}{_what_is_here(files)}",
             where=submission,
-            fix=f"such a file is called {_example(year)}",
+            fix=f"such a file is called {_example(year, 'eval')}",
         )
     # The submission may be ".", which has no name of its own.
     own_name = submission.resolve().name
@@ -88,8 +88,8 @@ def _is_of(year: SubmissionYear, path: Path) -> bool:
     return parsed is not None and year.phase_of(parsed[1]) is not None
 
 
-def _example(year: SubmissionYear) -> str:
-    return year.file_of("anomaly_score", year.parts("eval")[0])
+def _example(year: SubmissionYear, phase: Phase) -> str:
+    return year.file_of("anomaly_score", year.parts(phase)[0])
 
 
 def files_of(year: SubmissionYear, phase: Phase, system: SystemFolder) -> SystemFiles:
@@ -125,11 +125,13 @@ def files_of(year: SubmissionYear, phase: Phase, system: SystemFolder) -> System
         notes.append(f"{_files(other_phase)} of the {PHASES[other]} data left out (--phase {other})")
     if foreign:
         notes.append(
-            f"{_files(foreign)} left out, whose name is none of {year.dataset}; they are called {_example(year)}"
+            f"{_files(foreign)} left out, whose name is none of {year.dataset}; a name is {_example(year, phase)}"
         )
     if not found["anomaly_score"]:
         raise BenchError(
-            f"no score file is of {year.dataset}'s {PHASES[phase]} data", where=system.folder, fix="; ".join(notes)
+            f"no score file is of {year.dataset}'s {PHASES[phase]} data",
+            where=system.folder,
+            fix="; ".join(["name the files' own --dataset and --phase", *notes]),
         )
     return SystemFiles(found["anomaly_score"], found["decision_result"], tuple(notes))
 
