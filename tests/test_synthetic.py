@@ -13,9 +13,15 @@ import soundfile
 from scipy import signal as dsp
 
 from asd_bench.builtin.synthetic import sounds
-from asd_bench.builtin.synthetic.dataset import GENERATOR_VERSION, clip_counts, write_dataset
+from asd_bench.builtin.synthetic.dataset import clip_counts, write_dataset
 from asd_bench.builtin.synthetic.machines import Fault, healthy
-from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
+from asd_bench.builtin.synthetic.options import (
+    GENERATOR_VERSION,
+    MACHINES_2020,
+    MACHINES_2023,
+    Synthetic2023Config,
+    SyntheticConfig,
+)
 from asd_bench.builtin.synthetic.signals import RATE, active_rms, decibels, harmonics, rms, stream
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions
 from asd_bench.data.manifest import SYNTHETIC_MARKER

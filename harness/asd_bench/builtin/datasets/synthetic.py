@@ -10,7 +10,7 @@ from typing import Any
 
 from asd_bench.builtin.datasets.dcase import FolderReader
 from asd_bench.builtin.datasets.years import NAMING_2020, NAMING_2023
-from asd_bench.builtin.synthetic.dataset import GENERATOR_VERSION, write_dataset
+from asd_bench.builtin.synthetic.options import GENERATOR_VERSION
 from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress
 from asd_bench.errors import BenchError
 from asd_bench.keys import digest, short
@@ -37,6 +37,9 @@ class SyntheticReader(FolderReader):
         folder = cache / f"{self.name}-{key}"
         with locked(folder):
             if not (folder / SYNTHETIC_MARKER).is_file():
+                # The generator imports scipy's signal processing: a second that a run on finished data need not wait.
+                from asd_bench.builtin.synthetic.dataset import write_dataset
+
                 report = functools.partial(progress, f"making {self.name}")
                 write_dataset(self.year, self.config, folder, report)
         return folder

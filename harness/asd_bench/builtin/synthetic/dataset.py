@@ -19,14 +19,17 @@ from typing import Any, Literal
 import soundfile
 
 from asd_bench.builtin.synthetic.machines import OperatingPoint
-from asd_bench.builtin.synthetic.options import MACHINES_2020, MACHINES_2023, Synthetic2023Config, SyntheticConfig
+from asd_bench.builtin.synthetic.options import (
+    GENERATOR_VERSION,
+    MACHINES_2020,
+    MACHINES_2023,
+    Synthetic2023Config,
+    SyntheticConfig,
+)
 from asd_bench.builtin.synthetic.signals import RATE
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions, operating_point, render
 from asd_bench.data.manifest import SYNTHETIC_MARKER
 from asd_bench.errors import BenchError
-
-#: Raise it when any sample of any clip, or any file name, changes.
-GENERATOR_VERSION = 1
 
 #: Columns of an attribute table; machines with fewer attributes leave the rest empty.
 _N_ATTRIBUTES = 3

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from asd_bench.specs import option
 
+#: Raise it when any sample of any clip, or any file name, changes.
+GENERATOR_VERSION = 1
+
 MACHINE_TYPES = ("fan", "pump", "slider", "valve")
 
 #: Machine type -> sections, by challenge year.
