@@ -6,7 +6,7 @@ WORKSPACE ?= asd-workspace
 PLUGINS := $(patsubst %/pyproject.toml,-e %,$(wildcard plugins/*/pyproject.toml))
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint ui clean
+.PHONY: demo test lint bench ui clean
 
 demo: $(READY)
 	$(BIN)/asd-bench run --system mel-knn,mel-gmm,mel-mahalanobis --dataset synthetic --workspace $(WORKSPACE)
@@ -19,6 +19,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python tests/benchmarks
 
 ui: $(READY)
 	$(BIN)/asd-bench ui --workspace $(WORKSPACE)
