@@ -90,38 +90,38 @@ def run_plan(
 def _schedule(
     plan: Plan, host: Host, executor: Executor, display: Display, tail: _Tail, report: RunReport
 ) -> Iterator[str]:
-    """Submit jobs when what they wait for is done; yield each key when its outcome is in the report."""
+    """Settle every job, as many at once as the executor can; yield each key when its outcome is in the report."""
     waiting = dict(plan.jobs)
     running: dict[Future[FitOutcome], str] = {}
     while waiting or running:
-        for key, job in list(waiting.items()):
-            before = [report.outcomes.get(other) for other in plan.waits[key]]
-            if any(outcome is not None and outcome.state == "failed" for outcome in before):
-                del waiting[key]
-                failed = FitOutcome("failed", 0.0, "a fit that it uses failed")
-                _finish(job, failed, host, display, tail, report)
-                yield key
-            elif all(outcome is not None for outcome in before):
-                del waiting[key]
-                if job.is_done() and not job.rerun:
-                    _finish(job, FitOutcome("skipped", 0.0), host, display, tail, report)
-                    yield key
-                else:
-                    _start(job, host, display, tail)
-                    running[executor.submit(job.document())] = key
-                    # One at a time: with an inline executor the outcome is there already, and its results can be shown.
-                    break
-        # Submit what can be submitted before waiting for what cannot be hurried.
-        patient = None if not _submittable(waiting, plan, report) else 0
-        done, _ = wait(running, timeout=patient, return_when=FIRST_COMPLETED) if running else (set(), None)
-        for future in done:
-            key = running.pop(future)
-            _finish(plan.jobs[key], future.result(), host, display, tail, report)
+        key = _next(waiting, plan, report)
+        known = None if key is None else _known_outcome(plan, key, report)
+        if key is not None and known is not None:
+            _finish(waiting.pop(key), known, host, display, tail, report)
             yield key
+        elif key is not None and len(running) < executor.slots:
+            job = waiting.pop(key)
+            _start(job, host, display, tail)
+            running[executor.submit(job.document())] = key
+        else:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                key = running.pop(future)
+                _finish(plan.jobs[key], future.result(), host, display, tail, report)
+                yield key
 
 
-def _submittable(waiting: Mapping[str, FitJob], plan: Plan, report: RunReport) -> bool:
-    return any(all(other in report.outcomes for other in plan.waits[key]) for key in waiting)
+def _next(waiting: Mapping[str, FitJob], plan: Plan, report: RunReport) -> str | None:
+    """The first job whose own upstream fits have outcomes, or None."""
+    return next((key for key in waiting if all(other in report.outcomes for other in plan.waits[key])), None)
+
+
+def _known_outcome(plan: Plan, key: str, report: RunReport) -> FitOutcome | None:
+    """The outcome of a job that need not be computed, or cannot be."""
+    job = plan.jobs[key]
+    if any(report.outcomes[other].state == "failed" for other in plan.waits[key]):
+        return FitOutcome("failed", 0.0, "a fit that it uses failed")
+    return FitOutcome("skipped", 0.0) if job.is_done() and not job.rerun else None
 
 
 def _start(job: FitJob, host: Host, display: Display, tail: _Tail) -> None:

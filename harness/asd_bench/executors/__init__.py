@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Takes a job's JSON document and promises its outcome."""
+    """Takes a job's JSON document and promises its outcome.
+
+    Attributes:
+        slots: how many fits it makes side by side; it is given no more at a time.
+    """
+
+    slots: int
 
     def submit(self, job: Mapping[str, Any]) -> Future[FitOutcome]:
         """Start a fit, or queue it. A fit that fails is an outcome, not an exception."""

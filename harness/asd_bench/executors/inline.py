@@ -10,6 +10,8 @@ from asd_bench.fit import FitOutcome, run_fit
 
 
 class InlineExecutor:
+    slots = 1
+
     def submit(self, job: Mapping[str, Any]) -> Future[FitOutcome]:
         future: Future[FitOutcome] = Future()
         future.set_result(run_fit(job))

@@ -44,6 +44,7 @@ class ProcessExecutor:
     """
 
     def __init__(self, workers: int, timeout: float | None = None) -> None:
+        self.slots = workers
         self._timeout = timeout
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._environment = {**os.environ, **thread_environment(workers)}
