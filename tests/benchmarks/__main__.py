@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -14,6 +15,7 @@ from asd_bench import threads
 threads.apply(1)
 
 import data_path  # noqa: E402
+import training_loop  # noqa: E402
 
 
 def main() -> None:
@@ -23,10 +25,11 @@ def main() -> None:
     print(f"{torch.get_num_threads()} threads, {device}, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for measured in (
-            *data_path.packing(folder / "packing"),
-            *data_path.log_mel(),
-            *data_path.whole_run(folder / "whole"),
+        for measured in chain(
+            data_path.packing(folder / "packing"),
+            data_path.log_mel(),
+            training_loop.autoencoder(folder / "autoencoder"),
+            data_path.whole_run(folder / "whole"),
         ):
             print(measured, flush=True)
 

@@ -73,12 +73,12 @@ def __getattr__(name: str) -> type:
     # The reader's base imports pandas, which declaring must not.
     if name != "Reader":
         raise AttributeError(name)
-    from asd_bench.builtin.datasets.dcase import FolderReader
-    from asd_bench.builtin.datasets.years import NAMING_2023
+    from asd_bench.builtin.datasets.folders import FolderReader
+    from asd_bench.builtin.datasets.naming import NAMING_2022
 
     class Reader(FolderReader):
         def __init__(self, spec, config) -> None:
-            super().__init__(spec.name, tuple(spec.machines), NAMING_2023)
+            super().__init__(spec.name, NAMING_2022, spec.machines, evaluation={})
 
         def locate(self, root, cache, progress):
             return root
