@@ -27,9 +27,10 @@ ui: $(READY)
 	$(BIN)/asd-bench ui --workspace $(WORKSPACE)
 
 $(READY): pyproject.toml requirements.lock $(wildcard plugins/*/pyproject.toml)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]' $(PLUGINS)
-	touch $@
+	@echo "making the environment $(VENV): a minute or two"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock -e '.[dev]' $(PLUGINS)
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(WORKSPACE)

@@ -54,10 +54,11 @@ def clean_environment(tmp_path: Path) -> Iterator[None]:
         before = _environment()
         yield
         after = _environment()
+        left = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        for name in left:
+            os.environ.pop(name, None)
+        os.environ.update({name: before[name] for name in left & set(before)})
     plugins.host.cache_clear()
-    left = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    for name in left:
-        os.environ.pop(name, None)
     assert not left, f"the test left these changed in os.environ: {', '.join(sorted(left))}; use monkeypatch.setenv"
 
 
@@ -143,13 +144,10 @@ def install_fakes(fake_sites: dict[str, Path], monkeypatch: pytest.MonkeyPatch) 
     """Install fakes for the length of a test, and let asd-bench load them and no others."""
 
     def install(*names: str) -> None:
-        sites = [str(fake_sites[name]) for name in names]
-        for site in sites:
-            monkeypatch.syspath_prepend(site)
-        inherited = [path for path in (os.environ.get("PYTHONPATH"),) if path]
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sites, *inherited]))
-        allowed = [path for path in (os.environ["ASD_BENCH_PLUGINS"],) if path]
-        monkeypatch.setenv("ASD_BENCH_PLUGINS", ",".join([*allowed, *(f"asd-bench-fake-{name}" for name in names)]))
+        for name in names:
+            monkeypatch.syspath_prepend(fake_sites[name])
+            monkeypatch.setenv("PYTHONPATH", str(fake_sites[name]), prepend=os.pathsep)
+            monkeypatch.setenv("ASD_BENCH_PLUGINS", f"asd-bench-fake-{name}", prepend=",")
 
     yield install
     for module in [name for name in sys.modules if name.startswith("asd_bench_fake_")]:

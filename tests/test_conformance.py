@@ -27,6 +27,25 @@ def builtin_detectors() -> list[str]:
     return host.names("detector")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def importable(fake_sites):
+    """Both fakes for all tests: the worker process of the checks is started once per import path."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("good", "badly-behaved"):
+            patch.syspath_prepend(fake_sites[name])
+        yield
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Have a fake loaded as an installed plugin."""
+
+    def load_plugin(name: str) -> None:
+        monkeypatch.setenv("ASD_BENCH_PLUGINS", name)
+
+    return load_plugin
+
+
 # -- what comes with the core ------------------------------------------------------------------------------------------
 
 
@@ -41,19 +60,19 @@ def test_every_builtin_detector_conforms(name):
     assert len(report.passed) == 1 + len(DETECTOR_CHECKS)
 
 
-def test_the_good_fake_conforms(install_fakes):
-    install_fakes("good")
+def test_the_good_fake_conforms(load):
+    load("fake-good")
     assert check_plugin("asd_bench_fake_good").passed == [check.name for check in PLUGIN_CHECKS]
 
 
 @pytest.mark.parametrize("name", ["fake-mean", "fake-backend", "fake-council", "fake-classes"])
-def test_every_detector_of_the_good_fake_conforms(install_fakes, name):
-    install_fakes("good")
+def test_every_detector_of_the_good_fake_conforms(load, name):
+    load("fake-good")
     assert not check_detector(name).skipped
 
 
-def test_a_detector_that_scores_nothing_is_checked_as_far_as_that_goes(install_fakes):
-    install_fakes("good")
+def test_a_detector_that_scores_nothing_is_checked_as_far_as_that_goes(load):
+    load("fake-good")
     report = check_detector("fake-embedding")
     assert set(report.passed) == {"fits", "plain files", "same seed"}
     assert all("check the detectors that use it" in reason for reason in report.skipped.values())
@@ -80,9 +99,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_each_check_catches_the_detector_that_breaks_its_rule(install_fakes, name):
+def test_each_check_catches_the_detector_that_breaks_its_rule(load, name):
     check, symptom = BAD[name]
-    install_fakes("badly-behaved")
+    load("fake-badly-behaved")
     with pytest.raises(ConformanceError) as caught:
         check_detector(name)
     text = str(caught.value)
@@ -95,14 +114,14 @@ def test_every_check_of_detectors_has_a_detector_that_breaks_it():
     assert {check for check, _ in BAD.values()} == {check.name for check in (FITS, *DETECTOR_CHECKS)}
 
 
-def test_a_check_left_out_with_a_reason_does_not_fail(install_fakes):
-    install_fakes("badly-behaved")
+def test_a_check_left_out_with_a_reason_does_not_fail(load):
+    load("fake-badly-behaved")
     report = check_detector("bad-inverted", skip={"easy anomalies": "the fault that this test is about"})
     assert report.skipped == {"easy anomalies": "the fault that this test is about"}
 
 
-def test_values_come_from_the_profile_the_system_and_the_settings(install_fakes):
-    install_fakes("good")
+def test_values_come_from_the_profile_the_system_and_the_settings(load):
+    load("fake-good")
     report = check_detector("fake-mean", system="fake-pair", settings={"low.bands": 128})
     assert report.subject == "the detector 'fake-mean' (as in fake-pair, profile paper)"
     assert "fake-mean, profile smoke" in check_detector("fake-mean").subject

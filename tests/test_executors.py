@@ -23,8 +23,9 @@ from asd_bench.testing import Outcome, run_systems
 from asd_bench.testing.running import loaded_host
 from asd_bench.threads import VARIABLES, thread_environment
 
-#: Seconds that a fit has in these tests: many times what one takes on a busy machine.
-PATIENCE = 4.0
+#: Seconds after which a fit that hangs is given up, and in which an executor must have closed.
+PATIENCE = 2.0
+SOON = 20.0
 
 
 def fit_folder(outcome, name: str):
@@ -45,24 +46,24 @@ def crashes(tiny, fake_sites, tmp_path_factory) -> Iterator[Callable[..., Outcom
     on = {"exits": "fan", "killed": "fan", "hangs": "pump", "prints": "fan", "reads-input": "fan", "sys-exits": "pump"}
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(fake_sites["badly-behaved"])
-        patch.setenv("PYTHONPATH", str(fake_sites["badly-behaved"]))
+        patch.setenv("PYTHONPATH", str(fake_sites["badly-behaved"]), prepend=os.pathsep)
         patch.setenv("ASD_BENCH_PLUGINS", "fake-badly-behaved")
+        for name in ("OMP_WAIT_POLICY", *VARIABLES):
+            patch.delenv(name, raising=False)
         host = loaded_host()
 
         def run(*names: str, **asked: Any) -> Outcome:
-            systems = ",".join(f"bad-{name}" for name in names or on)
-            settings = [f"bad-{name}.machine={on[name]}" for name in names or on]
-            return run_systems(
-                workspace, systems, tiny, settings=settings, machines=("fan", "pump"), host=host, **asked
-            )
+            systems = ",".join(f"bad-{name}" for name in names)
+            asked["settings"] = [f"bad-{name}.machine={on[name]}" for name in names]
+            return run_systems(workspace, systems, tiny, machines=("fan", "pump"), host=host, **asked)
 
         yield run
 
 
 @pytest.fixture(scope="module")
 def crashed(crashes):
-    """All of them side by side on two workers."""
-    return crashes(workers=2, fit_timeout=PATIENCE)
+    """Several of them side by side on two workers."""
+    return crashes("exits", "killed", "prints", "reads-input", "sys-exits", workers=2)
 
 
 def test_every_fit_has_an_outcome_and_only_those_that_misbehaved_have_failed(crashed):
@@ -71,8 +72,6 @@ def test_every_fit_has_an_outcome_and_only_those_that_misbehaved_have_failed(cra
         "bad-exits on pump": "done",
         "bad-killed on fan": "failed",
         "bad-killed on pump": "done",
-        "bad-hangs on fan": "done",
-        "bad-hangs on pump": "failed",
         "bad-prints on fan": "done",
         "bad-prints on pump": "done",
         "bad-reads-input on fan": "failed",
@@ -87,13 +86,20 @@ def test_every_fit_has_an_outcome_and_only_those_that_misbehaved_have_failed(cra
     [
         ("bad-exits on fan", "the worker process of bad-exits on fan died (exit code 3)"),
         ("bad-killed on fan", "the worker process of bad-killed on fan died (SIGKILL, probably for lack of memory"),
-        ("bad-hangs on pump", f"bad-hangs on pump was given up after {PATIENCE:g} s (--fit-timeout)"),
         ("bad-reads-input on fan", "raised EOFError"),
         ("bad-sys-exits on pump", "raised SystemExit: 0"),
     ],
 )
 def test_what_happened_to_a_fit_is_told_with_its_name(crashed, fit, cause):
     crashed.assert_failed(f"{fit}, seed 0: ", cause)
+
+
+def test_a_fit_that_hangs_is_given_up_and_the_run_comes_to_its_end(crashes):
+    outcome = crashes("hangs", fit_timeout=PATIENCE)
+    cause = f"bad-hangs on pump was given up after {PATIENCE:g} s (--fit-timeout)"
+    outcome.assert_failed("bad-hangs on pump, seed 0: ", cause)
+    # On a very busy machine the other may have taken too long as well.
+    assert set(outcome.states()) == {"bad-hangs on fan", "bad-hangs on pump"}
 
 
 def test_a_result_is_made_where_every_fit_is_there_and_only_there(crashed):
@@ -118,19 +124,20 @@ def test_a_failed_fit_never_satisfies_its_key_and_is_tried_again(crashes, crashe
     }
 
 
-def test_inline_and_process_give_the_same_scores_bit_for_bit(run, install_fakes, tmp_path, monkeypatch):
+def test_the_workers_of_a_run_have_their_share_of_the_cores(crashed):
+    environment = read_json(fit_folder(crashed, "bad-prints on fan") / "env.json")
+    assert environment["threads"] == max(1, (os.cpu_count() or 1) // 2)
+
+
+def test_inline_and_process_give_the_same_scores_bit_for_bit(run, install_fakes, tmp_path):
     install_fakes("good")
-    for name in ("OMP_WAIT_POLICY", *VARIABLES):
-        monkeypatch.delenv(name, raising=False)
     systems = "mel-gmm,fake-pair"
     inline = run(systems, workspace=tmp_path / "inline").assert_ok()
-    spread = run(systems, workspace=tmp_path / "process", executor="process", workers=2).assert_ok()
+    elsewhere = run(systems, workspace=tmp_path / "process", executor="process").assert_ok()
     for system in systems.split(","):
-        assert spread.scores(system).equals(inline.scores(system))
-        assert spread.document(system)["key"] == inline.document(system)["key"]
-    # Each worker had its share of the cores, which is no part of a key, nor is how many there were.
-    environment = read_json(fit_folder(spread, "gmm on fan/00") / "env.json")
-    assert environment["threads"] == max(1, (os.cpu_count() or 1) // 2)
+        assert elsewhere.scores(system).equals(inline.scores(system))
+        assert elsewhere.document(system)["key"] == inline.document(system)["key"]
+    # Who computes, and how many of them, is no part of a key: nothing is left to do.
     again = run(systems, workspace=tmp_path / "inline", executor="process", workers=2).assert_ok()
     assert again.count("skipped") == len(again.report.outcomes)
 
@@ -162,7 +169,7 @@ def test_closing_stops_a_fit_that_is_under_way_and_drops_those_that_wait(job):
         time.sleep(0.05)
     start = time.monotonic()
     executor.close()
-    assert time.monotonic() - start < PATIENCE
+    assert time.monotonic() - start < SOON
     assert hanging.result().message == "bad-hangs on fan was stopped"
     assert waiting.cancelled()
     with pytest.raises(RuntimeError, match="the executor is closed"):
@@ -175,7 +182,7 @@ def test_a_thread_that_a_detector_leaves_behind_does_not_keep_its_worker(job, mo
     assert executor.submit(job("bad-leaves-thread").document()).result().state == "done"
     start = time.monotonic()
     executor.close()
-    assert time.monotonic() - start < PATIENCE
+    assert time.monotonic() - start < SOON
 
 
 def test_a_worker_that_cannot_start_fails_its_fits_and_not_the_run(job, monkeypatch):

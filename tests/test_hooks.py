@@ -29,11 +29,11 @@ from asd_bench import (
     hookspecs,
     plugins,
 )
+from asd_bench.builtin.datasets.options import DcaseConfig
 from asd_bench.cli import LazyGroup
 from asd_bench.data.dataset import open_dataset
 from asd_bench.executors.inline import InlineExecutor
 from asd_bench.plugins import Host
-from asd_bench.specs import NoConfig
 from asd_bench.testing.running import run_systems
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("asd_")]
@@ -218,7 +218,7 @@ def test_hook_asd_locate_data(tiny, tmp_path):
         return tiny.root if dataset.name == "dcase2023" else None
 
     host = registered(asd_locate_data=asd_locate_data)
-    dataset = open_dataset(host, "dcase2023", NoConfig(), None, tmp_path, ("fan",))
+    dataset = open_dataset(host, "dcase2023", DcaseConfig(), None, tmp_path, ("fan",))
     assert (dataset.root, dataset.name, asked) == (tiny.root, "dcase2023-synthetic", ["dcase2023"])
 
 

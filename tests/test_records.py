@@ -154,3 +154,10 @@ def test_a_result_is_found_by_the_beginning_of_its_key(tmp_path):
         workspace.find_result("b")
     with pytest.raises(BenchError, match="no result whose key starts with 'zz'"):
         workspace.find_result("zz")
+
+
+def test_a_bundle_that_cannot_be_written_is_named(tmp_path):
+    workspace, fit, _ = filled(tmp_path / "here")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="the bundle cannot be written"):
+        records.write_bundle(tmp_path / "file" / "out.tar", workspace, [fit])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,10 @@ def test_the_published_counts_are_ranked():
     assert _unranked(Plan, missing) == ["7 of 8 sections"]
     short = {**counts, ("fan", "02"): (39, 40)}
     assert _unranked(Plan, short) == ["training clips 319/320"]
+    Plan.dataset.spec = dataclasses.replace(spec, n_train={("fan", "02"): 40}, n_test={})
+    assert _unranked(Plan, {**counts, ("pump", "00"): (1, 1)}) == [], "a number that is not published was compared"
+    assert _unranked(Plan, short) == ["training clips 39/40"]
+    Plan.dataset.spec = spec
     Plan.dataset.name = "synthetic2020-synthetic"
     assert _unranked(Plan, counts) == ["synthetic sounds"]
 

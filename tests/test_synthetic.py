@@ -18,17 +18,24 @@ from asd_bench.builtin.synthetic.machines import Fault, healthy
 from asd_bench.builtin.synthetic.options import (
     GENERATOR_VERSION,
     MACHINES_2020,
+    MACHINES_2021,
     MACHINES_2023,
+    Synthetic2021Config,
     Synthetic2023Config,
     SyntheticConfig,
 )
 from asd_bench.builtin.synthetic.signals import RATE, active_rms, decibels, harmonics, rms, stream
 from asd_bench.builtin.synthetic.sounds import MACHINES, Clip, Conditions
+from asd_bench.data.classes import Classes
+from asd_bench.data.clips import visible
+from asd_bench.data.dataset import open_dataset
 from asd_bench.data.manifest import SYNTHETIC_MARKER
 from asd_bench.errors import BenchError
+from asd_bench.plugins import host
 
 FAULTS = [(machine, kind) for machine, cls in MACHINES.items() for kind in cls.FAULTS]
 SMALL_2020 = SyntheticConfig(n_train=2, n_normal=1, n_anomaly=1, seconds=1.0)
+SMALL_2021 = Synthetic2021Config(n_train=4, n_normal=2, n_anomaly=2, seconds=1.0)
 SMALL_2023 = Synthetic2023Config(n_train=3, n_target_train=1, n_normal=2, n_anomaly=2, seconds=1.0)
 
 
@@ -74,6 +81,13 @@ def written_2020(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def written_2021(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("synthetic2021")
+    write_dataset("2021", SMALL_2021, root)
+    return root
+
+
+@pytest.fixture(scope="module")
 def written_2023(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("synthetic2023")
     write_dataset("2023", SMALL_2023, root)
@@ -103,24 +117,39 @@ class TestReproducibility:
 class TestLayout:
     def test_counts_of_the_defaults(self) -> None:
         counts_2020 = clip_counts("2020", SyntheticConfig())
+        counts_2021 = clip_counts("2021", Synthetic2021Config())
         counts_2023 = clip_counts("2023", Synthetic2023Config())
         assert set(counts_2020) == {(m, s) for m, sections in MACHINES_2020.items() for s in sections}
         assert set(counts_2023) == {(m, s) for m, sections in MACHINES_2023.items() for s in sections}
+        assert set(counts_2021) == {(m, s) for m, sections in MACHINES_2021.items() for s in sections}
         assert set(counts_2020.values()) == {(40, 40)}
+        assert set(counts_2021.values()) == {(33, 40)}
         assert set(counts_2023.values()) == {(80, 80)}
 
-    @pytest.mark.parametrize(("year", "config"), [("2020", SMALL_2020), ("2023", SMALL_2023)])
+    @pytest.mark.parametrize(("year", "config"), [("2020", SMALL_2020), ("2021", SMALL_2021), ("2023", SMALL_2023)])
     def test_counts_are_those_written(self, year: str, config: SyntheticConfig, request: pytest.FixtureRequest) -> None:
         root = request.getfixturevalue(f"written_{year}")
         for (machine, section), (n_train, n_test) in clip_counts(year, config).items():
             names = f"*_{section}_*.wav"
             assert len(list((root / machine / "train").glob(names))) == n_train
-            assert len(list((root / machine / "test").glob(names))) == n_test
+            assert len(list((root / machine).glob(f"*test/{names}"))) == n_test
 
     def test_names_of_2020(self, written_2020: Path) -> None:
         pattern = r"(fan|pump|slider|valve)/(train/normal|test/(normal|anomaly))_id_0[02]_\d{8}\.wav"
         assert all(re.fullmatch(pattern, path) for path in files(written_2020))
         assert (written_2020 / "fan/test/anomaly_id_00_00000000.wav").exists()
+
+    def test_2021_has_few_target_clips_to_learn_from_and_a_test_folder_per_domain(self, written_2021: Path) -> None:
+        pattern = (
+            r"(fan|pump|slider|valve)/(train/section_0[012]_(source|target)_train_normal_\d{4}(_[a-z-]+_[A-Z0-9.]+)+"
+            r"|(?P<domain>source|target)_test/section_0[012]_(?P=domain)_test_(normal|anomaly)_\d{4})\.wav"
+        )
+        assert all(re.fullmatch(pattern, path) for path in files(written_2021))
+        for machine in MACHINES_2021:
+            for section in ("00", "01", "02"):
+                target = (written_2021 / machine / "train").glob(f"section_{section}_target_*")
+                assert len(list(target)) == 3
+        assert not list(written_2021.glob("*/*.csv"))
 
     def test_names_of_2023_carry_domain_and_attributes(self, written_2023: Path) -> None:
         pattern = (
@@ -145,6 +174,22 @@ class TestLayout:
     def test_format(self, written_2020: Path) -> None:
         info = soundfile.info(written_2020 / "pump/train/normal_id_02_00000001.wav")
         assert (info.samplerate, info.channels, info.subtype, info.frames) == (RATE, 1, "PCM_16", RATE)
+
+
+class TestReading:
+    def test_2021_has_sections_for_classes_and_tells_the_domain_of_test_clips(
+        self, written_2021: Path, tmp_path: Path
+    ) -> None:
+        dataset = open_dataset(host(), "synthetic2021", SMALL_2021, written_2021, tmp_path)
+        assert dataset.spec.rule == "2021"
+        assert dataset.counts(dataset.machines) == clip_counts("2021", SMALL_2021)
+        train, test = (
+            visible(dataset.stores.values(), split, None, dataset.spec.reveals) for split in ("train", "test")
+        )
+        assert len(Classes.of(train)) == 12
+        assert set(test.domain) == {"source", "target"}
+        assert set(test.attributes) == {""}
+        assert (train[train.domain == "target"].groupby(["machine", "section"]).size() == 3).all()
 
 
 class TestWriting:

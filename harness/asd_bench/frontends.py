@@ -177,6 +177,7 @@ class Audio:
 
     def _cached_frames(self) -> Frames:
         parts = []
+        # Clips come machine by machine (`asd_bench.data.clips.visible`), so parts end to end are in their order.
         for machine in dict.fromkeys(self._machine):
             store = self._stores[machine]
             values, offsets = cached_store_frames(store, self._frontend, self._frontend_key, self._cache)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from asd_bench.config import ResolvedDetector, ResolvedSystem
-from asd_bench.data.clips import content, visible
+from asd_bench.data.clips import Split, content, visible
 from asd_bench.data.dataset import Dataset
 from asd_bench.errors import BenchError
 from asd_bench.fit import FitJob, FitSpec
@@ -86,11 +86,20 @@ class Planner:
         for system in systems:
             for seed in seeds:
                 fits = {
-                    member.label: tuple(self._fits(plan, member.detector, dataset, seed, chosen, chosen))
+                    member.label: tuple(
+                        self._fits(
+                            plan,
+                            member.detector,
+                            dataset,
+                            seed,
+                            _scopes(member.detector, dataset, chosen, "test"),
+                            chosen,
+                        )
+                    )
                     for member in system.members
                 }
                 trained = {machine for jobs in fits.values() for job in jobs for machine in job.stores}
-                on = tuple(machine for machine in dataset.machines if machine in trained)
+                on = tuple(machine for machine in dataset.stores if machine in trained)
                 plan.results.append(ResultPlan(system, dataset, seed, chosen, fits, on))
         return plan
 
@@ -100,19 +109,22 @@ class Planner:
         detector: ResolvedDetector,
         dataset: Dataset,
         seed: int,
-        machines: tuple[str, ...],
+        scopes: list[dict[str, str]],
         scored: tuple[str, ...],
     ) -> list[FitJob]:
-        """The detector's fits for some machines, after the fits that they use."""
+        """The detector's fits for some scopes, after the fits that they use."""
         jobs = []
-        for scope in _scopes(detector, dataset, machines):
-            within = (scope["machine"],) if "machine" in scope else dataset.machines
+        for scope in scopes:
+            within = (scope["machine"],) if "machine" in scope else tuple(dataset.stores)
             upstream = {
-                role: [
-                    job
-                    for job in self._fits(plan, used, dataset, seed, within, scored)
-                    if _overlap(job.spec.scope, scope)
-                ]
+                role: self._fits(
+                    plan,
+                    used,
+                    dataset,
+                    seed,
+                    [other for other in _scopes(used, dataset, within, "train") if _overlap(other, scope)],
+                    scored,
+                )
                 for role, used in detector.uses.items()
             }
             job = self._job(detector, dataset, seed, scope, within, scored, upstream)
@@ -174,7 +186,15 @@ class Planner:
         )
 
 
-def _scopes(detector: ResolvedDetector, dataset: Dataset, machines: tuple[str, ...]) -> list[dict[str, str]]:
+def _scopes(
+    detector: ResolvedDetector, dataset: Dataset, machines: tuple[str, ...], split: Split
+) -> list[dict[str, str]]:
+    """What a detector's fits for some machines are made for.
+
+    Args:
+        split: a section counts if it has such clips: test clips where the fits are to score it, training clips where
+            another detector needs them. Additional training data have sections without test clips.
+    """
     if detector.scope == "dataset":
         return [{"kind": "dataset"}]
     if detector.scope == "machine":
@@ -182,8 +202,13 @@ def _scopes(detector: ResolvedDetector, dataset: Dataset, machines: tuple[str, .
     return [
         {"kind": "section", "machine": machine, "section": section}
         for machine in machines
-        for section in sorted(dataset.stores[machine].table.section.unique())
+        for section in _sections(dataset, machine, split)
     ]
+
+
+def _sections(dataset: Dataset, machine: str, split: Split) -> list[str]:
+    table = dataset.stores[machine].table
+    return sorted(table.section[table.split == split].unique())
 
 
 def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -171,12 +171,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_bundle(path: Path, workspace: Workspace, folders: Iterable[Path]) -> None:
-    """Fits and results in one tar file, for a machine with a tracking store (``asd-bench sync``)."""
-    with atomic(path) as work, tarfile.open(work, "w") as tar:
-        for folder in sorted(set(folders)):
-            for file in sorted(folder.rglob("*")):
-                if file.is_file() and not file.name.startswith("."):
-                    tar.add(file, arcname=file.relative_to(workspace.path).as_posix(), recursive=False)
+    """Fits and results in one tar file, for a machine with a tracking store (``asd-bench sync``).
+
+    Raises:
+        BenchError: the file cannot be written.
+    """
+    try:
+        with atomic(path) as work, tarfile.open(work, "w") as tar:
+            for folder in sorted(set(folders)):
+                for file in sorted(folder.rglob("*")):
+                    if file.is_file() and not file.name.startswith("."):
+                        tar.add(file, arcname=file.relative_to(workspace.path).as_posix(), recursive=False)
+    except OSError as error:
+        raise BenchError(
+            f"the bundle cannot be written: {error.strerror}", where=path, fix="what it would hold is in the workspace"
+        ) from error
 
 
 def unpack_bundle(path: Path, workspace: Workspace) -> tuple[list[Path], list[Path]]:

@@ -134,9 +134,14 @@ def make_result(plan: ResultPlan, workspace: Workspace, remake: bool) -> Path:
 def _member(
     jobs: tuple[FitJob, ...], plan: ResultPlan, label: str, machines: tuple[str, ...], split: str
 ) -> pd.DataFrame:
-    """One member's scores over its fits: clip_id, machine, section, score."""
+    """One member's scores over its fits: clip_id, machine, section, score.
+
+    Those of additional training clips are left out: not every member may have learned from them, and the sections that
+    they are of are not reported.
+    """
     import pandas as pd
 
+    reported = plan.dataset.counts(machines)
     component = {member.label: member.component for member in plan.system.members}[label]
     parts = []
     for job in jobs:
@@ -144,7 +149,8 @@ def _member(
             continue
         path = job.scores_path if split == "test" else job.folder / "train_scores.parquet"
         table = records.read_scores(path)
-        parts.append(table[table.machine.isin(machines)][[*CLIP_KEYS, component]].rename(columns={component: "score"}))
+        rows = [place in reported for place in zip(table.machine, table.section, strict=True)]
+        parts.append(table[rows][[*CLIP_KEYS, component]].rename(columns={component: "score"}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -254,8 +260,12 @@ def _document(plan: ResultPlan, key: str, fused: Fused, evaluation: Evaluation) 
         "trained_on": list(plan.trained_on),
         "clips": {f"{machine}/{section}": {"train": n[0], "test": n[1]} for (machine, section), n in counts.items()},
         "clips_published": {
-            f"{machine}/{section}": {"train": n, "test": dataset.spec.n_test.get((machine, section), 0)}
-            for (machine, section), n in dataset.spec.n_train.items()
+            f"{machine}/{section}": {
+                "train": dataset.spec.n_train.get((machine, section)),
+                "test": dataset.spec.n_test.get((machine, section)),
+            }
+            for machine, sections in dataset.spec.machines.items()
+            for section in sections
         },
         "classes": _classes(plan),
         "ranked": not reasons,
@@ -333,13 +343,14 @@ def _unranked(plan: ResultPlan, counts: Mapping[tuple[str, str], tuple[int, int]
     if plan.system.profile != PAPER:
         reasons.append(f"profile {plan.system.profile}")
     wanted = [(machine, section) for machine, sections in spec.machines.items() for section in sections]
-    missing = [f"{machine} {section}" for machine, section in wanted if (machine, section) not in counts]
-    if missing:
-        reasons.append(f"{len(wanted) - len(missing)} of {len(wanted)} sections")
+    there = [place for place in wanted if place in counts]
+    if len(there) < len(wanted):
+        reasons.append(f"{len(there)} of {len(wanted)} sections")
     for number, (name, published) in enumerate((("training", spec.n_train), ("test", spec.n_test))):
-        have = sum(counts[place][number] for place in wanted if place in counts)
-        if any(counts[place][number] != published.get(place, -1) for place in wanted if place in counts):
-            reasons.append(f"{name} clips {have}/{sum(published.get(place, 0) for place in wanted if place in counts)}")
+        checked = [place for place in there if place in published]
+        if any(counts[place][number] != published[place] for place in checked):
+            have = sum(counts[place][number] for place in checked)
+            reasons.append(f"{name} clips {have}/{sum(published[place] for place in checked)}")
     if plan.dataset.name != spec.name:
         reasons.append("synthetic sounds")
     return reasons

@@ -244,7 +244,14 @@ class _Tail:
         # A line that is still being written is left for the next look.
         whole = chunk[: chunk.rfind(b"\n") + 1]
         self._positions[key] = (job, position + len(whole))
-        events = [json.loads(line) for line in whole.splitlines()]
+        events = list(_parsed(whole.splitlines()))
         if events:
             self._display.fit_events(job, events)
             self._host.tell("asd_fit_progress", progress=FitEvents(job.spec.key, events))
+
+
+def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    """The lines that are whole: a killed fit may have left half of one, which its successor wrote on after."""
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)

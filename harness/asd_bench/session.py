@@ -108,9 +108,9 @@ class Session:
         from asd_bench.runner import run_plan
 
         request = self.request
+        executor = self._executor()
         display.start(self)
         self.host.tell("asd_run_started", run=RunStarted(self.workspace, request.tracking, request.tracking_uri))
-        executor = self._executor()
         report = None
         try:
             remake = request.on_existing == "rerun"
@@ -168,7 +168,9 @@ class Session:
         options = {"workers": request.workers, "timeout": request.fit_timeout}
         executor = self.host.first("asd_make_executor", name=name, options=options)
         if executor is None:
-            raise BenchError(f"no executor is called '{name}'{did_you_mean(name, ['inline', 'process'])}")
+            raise BenchError(
+                f"no executor is called '{name}'{did_you_mean(name, ['inline', 'process'])}{self.host.broken()}"
+            )
         return executor
 
     def _refuse_existing(self) -> None:

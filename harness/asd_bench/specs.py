@@ -69,6 +69,8 @@ class DatasetSpec:
         rule: the challenge year whose metrics apply (`asd_bench.metrics.official.RULES`).
         machines: the published table, machine type -> sections.
         n_train, n_test: published number of clips per (machine, section); a pair missing in the table is not checked.
+        additional: machine types and sections of additional training clips, which a reader adds on request: they are
+            trained on and never scored.
         reveals: what detectors may see of the metadata.
         config: dataclass of the dataset's options (``--set dataset.x=…``).
         synthetic: whether the sounds are made up: its page and experiment are its own.
@@ -83,6 +85,7 @@ class DatasetSpec:
     machines: Mapping[str, tuple[str, ...]]
     n_train: Mapping[tuple[str, str], int] = field(default_factory=dict)
     n_test: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    additional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reveals: Reveals = Reveals()
     config: type = NoConfig
     synthetic: bool = False

@@ -224,4 +224,4 @@ def test_a_shelf_that_is_no_folder_is_noticed(findings, monkeypatch, tmp_path):
     monkeypatch.setenv("ASD_BENCH_DATA", str(tmp_path / "nowhere"))
     found = findings("data")
     assert said(found, "look", "is no folder")
-    assert said(found, "look", "not on this machine: dcase2023")
+    assert said(found, "look", "not on this machine: dcase2020, ")

@@ -1,17 +1,18 @@
-"""Small folders of real WAV files in the 2023 layout, and ways to read them."""
+"""Small folders of real WAV files in the challenge's layouts, and ways to read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from asd_bench.builtin.datasets.options import DcaseConfig
 from asd_bench.data.dataset import Dataset, open_dataset
 from asd_bench.plugins import host
-from asd_bench.specs import NoConfig
 
 RATE = 16000
 
@@ -19,6 +20,15 @@ RATE = 16000
 def sound(seed: int, seconds: float = 0.5) -> np.ndarray:
     """Noise that differs with every seed, int16 of shape (samples,)."""
     return (np.random.default_rng(seed).standard_normal(int(RATE * seconds)) * 2000).astype(np.int16)
+
+
+def write(root: Path, names: Iterable[str], seconds: float = 0.5) -> None:
+    """Write clips, each with a sound of its own."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+        soundfile.write(path, sound(seed, seconds), RATE, subtype="PCM_16")
 
 
 @pytest.fixture
@@ -33,18 +43,21 @@ def toy2023(tmp_path: Path) -> Path:
         for label in ("normal", "anomaly")
         for n in range(2)
     ]
-    for number, name in enumerate(names):
-        path = root / "fan" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, sound(number), RATE, subtype="PCM_16")
+    write(root, (f"fan/{name}" for name in names))
     return root
 
 
 @pytest.fixture
-def read2023(tmp_path: Path) -> Callable[[Path], Dataset]:
-    """Open a folder as ``dcase2023`` in a workspace of the test's own."""
+def read(tmp_path: Path) -> Callable[..., Dataset]:
+    """``read("dcase2020", folder, additional=True)`` opens a folder in a workspace of the test's own."""
 
-    def read(root: Path) -> Dataset:
-        return open_dataset(host(), "dcase2023", NoConfig(), root, tmp_path / "workspace")
+    def call(dataset: str, root: Path | None, *, additional: bool = False) -> Dataset:
+        return open_dataset(host(), dataset, DcaseConfig(additional), root, tmp_path / "workspace")
 
-    return read
+    return call
+
+
+@pytest.fixture
+def read2023(read: Callable[..., Dataset]) -> Callable[[Path | None], Dataset]:
+    """Open a folder as ``dcase2023``."""
+    return lambda root: read("dcase2023", root)

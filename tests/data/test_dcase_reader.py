@@ -98,7 +98,7 @@ def test_a_missing_dataset_gives_the_steps(read2023, tmp_path):
         assert "https://zenodo.org/records/7882613" in message
         assert "dev_ToyCar.zip" in message
         assert "--data-root" in message
-        assert "synthetic2023" in message
+        assert "asd-bench data make --like dcase2023" in message
 
 
 def test_the_seven_machine_types_of_the_fragments_load(shared, read2023):

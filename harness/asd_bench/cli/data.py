@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from asd_bench.cli import EXIT_FAILED_FITS
+from asd_bench.cli import EXIT_FAILED_FITS, data_make
 from asd_bench.cli.common import data_root_option, workspace_option
-from asd_bench.cli.present import console, counted, print_json, step_progress, text
-from asd_bench.errors import BenchError
+from asd_bench.cli.present import console, counted, print_json, step_progress
 
 if TYPE_CHECKING:
     from asd_bench.specs import DatasetSpec
@@ -23,6 +22,7 @@ Examples:
   asd-bench data show dcase2023 --data-root FOLDER
   asd-bench data check dcase2023 --data-root FOLDER
   asd-bench data make synthetic2020 FOLDER --set dataset.seconds=5
+  asd-bench data make --like dcase2020 --scale 0.02 FOLDER
 """
 
 _SHOW_EPILOG = """
@@ -51,13 +51,6 @@ What is packed here is what asd-bench run would pack, and is not packed again.
 Exit code: 0 all machine types can be used, 1 some cannot, 2 usage, or the dataset is not there.
 """
 
-_MAKE_EPILOG = """
-\b
-Examples:
-  asd-bench data make synthetic2023 FOLDER
-  asd-bench data make synthetic2020 FOLDER --set dataset.n_train=5 --set dataset.snr_db=0
-"""
-
 _STEPS_EPILOG = """
 \b
 Examples:
@@ -69,6 +62,8 @@ Examples:
 def command() -> None:
     """Where datasets lie, what is in them, and making synthetic ones."""
 
+
+command.add_command(data_make.command, "make")
 
 set_option = click.option(
     "--set", "pairs", multiple=True, metavar="dataset.OPTION=VALUE", help="Change an option (asd-bench show DATASET)."
@@ -140,32 +135,6 @@ def check(dataset: str, data_root: Path | None, pairs: tuple[str, ...], workspac
                 clips += found.clips
     out.print(f"\n{counted(usable, 'machine type')} with {counted(clips, 'clip')} can be used, {unusable} cannot")
     return EXIT_FAILED_FITS if unusable else 0
-
-
-@command.command(epilog=_MAKE_EPILOG)
-@click.argument("dataset")
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@set_option
-def make(dataset: str, out: Path, pairs: tuple[str, ...]) -> None:
-    """Write the WAV files of a synthetic dataset to a folder, to listen to or to keep."""
-    from asd_bench.builtin.synthetic.dataset import SyntheticConfig, clip_counts, write_dataset
-    from asd_bench.cli.data_look import dataset_layer
-    from asd_bench.config import resolve_dataset
-
-    spec = _spec(dataset)
-    config, _ = resolve_dataset(spec, [dataset_layer(pairs)])
-    if not isinstance(config, SyntheticConfig):
-        raise BenchError(f"{spec.name} is not synthetic and cannot be made", fix=f"asd-bench data steps {spec.name}")
-    try:
-        with step_progress() as progress:
-            write_dataset(spec.rule, config, out, lambda done, total: progress(f"making {spec.name}", done, total))
-    except OSError as error:
-        raise BenchError(f"the clips cannot be written: {error.strerror}", where=out) from error
-    n_clips = sum(train + test for train, test in clip_counts(spec.rule, config).values())
-    use = ["asd-bench run --system mel-knn --dataset", spec.name, "--data-root", str(out)]
-    use += [f"--set {pair}" for pair in pairs]
-    console().print(f"{n_clips:,} clips of {config.seconds:g} s in {text(out)}", soft_wrap=True)
-    console().print(f"[dim]to use them: {text(' '.join(use))}[/]", soft_wrap=True)
 
 
 @command.command(epilog=_STEPS_EPILOG)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asd_bench.cli.data_look import reader_of
+from asd_bench.cli.data_look import machine_types, reader_of
 from asd_bench.config import Layer, resolve_dataset
 from asd_bench.data.audio_file import BadAudio, decode
 from asd_bench.data.dataset import find_root, open_dataset
@@ -51,7 +51,7 @@ def check_dataset(
     config, _ = resolve_dataset(spec, [layer])
     reader = reader_of(spec, config)
     root = reader.locate(find_root(host, spec, data_root), workspace / "cache" / "data", progress)
-    for machine in spec.machines:
+    for machine in machine_types(spec):
         found = MachineCheck(machine)
         try:
             listing = reader.listing(root, (machine,))
@@ -60,8 +60,9 @@ def check_dataset(
             yield found
             continue
         if listing.empty:
-            found.notes.append("is not there")
-            yield found
+            if machine in spec.machines:
+                found.notes.append("is not there")
+                yield found
             continue
         try:
             dataset = open_dataset(host, spec.name, config, data_root, workspace, (machine,), progress)
@@ -88,16 +89,14 @@ def _look_into(dataset: Dataset, machine: str, found: MachineCheck) -> None:
     found.clips = len(store.table)
     found.seconds = int(store.table.n_samples.sum()) / dataset.reader.sample_rate
     found.notes += [note.removeprefix(f"{machine}: ") for note in store.notes]
-    counts = dataset.counts((machine,))
-    for section in spec.machines[machine]:
+    counts, sections = dataset.counts((machine,)), spec.machines.get(machine, ())
+    for section in sections:
         have = counts.get((machine, section), (0, 0))
         for split, n, published in zip(("training", "test"), have, (spec.n_train, spec.n_test), strict=True):
             if n != published.get((machine, section), n):
                 found.notes.append(f"section {section} has {n} of {published[machine, section]} {split} clips")
     found.notes += [
-        f"section {section} is not of the published ones"
-        for _, section in counts
-        if section not in spec.machines[machine]
+        f"section {section} is not of the published ones" for _, section in counts if section not in sections
     ]
     rule = rule_of(spec.rule)
     for section, clips in dataset.truth((machine,)).groupby("section"):

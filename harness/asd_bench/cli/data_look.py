@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from asd_bench.config import Layer, layer_from_pairs, resolve_dataset
 from asd_bench.data.classes import Classes
-from asd_bench.data.dataset import SYNTHETIC_MARKER, find_root
-from asd_bench.data.manifest import Progress, Reader, check_listing
+from asd_bench.data.dataset import find_root
+from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress, Reader, check_listing, is_made_up
 from asd_bench.errors import BenchError
 from asd_bench.plugins import Host, resolve
 from asd_bench.specs import DatasetSpec
@@ -54,7 +54,7 @@ class Place:
 def look_for(host: Host, spec: DatasetSpec, data_root: Path | None) -> Place:
     """Look for a dataset, without making one that could be made."""
     named = find_root(host, spec, data_root)
-    if named is None and spec.synthetic:
+    if spec.synthetic and (named is None or not (named / SYNTHETIC_MARKER).is_file()):
         return Place(spec, "made when used")
     try:
         reader = reader_of(spec, spec.config())
@@ -100,6 +100,11 @@ def reader_of(spec: DatasetSpec, config: Any) -> Reader:
     return resolve(spec.target, f"the dataset '{spec.name}'")(spec, config)
 
 
+def machine_types(spec: DatasetSpec) -> tuple[str, ...]:
+    """The machine types that a dataset may have: those scored, then those that are only trained on, on request."""
+    return tuple(dict.fromkeys((*spec.machines, *spec.additional)))
+
+
 def _silently(stage: str, done: int, total: int) -> None:
     pass
 
@@ -139,7 +144,7 @@ class Survey:
         }
 
     def _sections(self) -> Iterator[dict[str, Any]]:
-        for machine in self.spec.machines:
+        for machine in machine_types(self.spec):
             for section, rows in self.clips[self.clips.machine == machine].groupby("section"):
                 place = (machine, str(section))
                 train, test = rows[rows.split == "train"], rows[rows.split == "test"]
@@ -190,12 +195,13 @@ def survey(
     reader = reader_of(spec, config)
     root = reader.locate(find_root(host, spec, data_root), workspace / "cache" / "data", progress)
     listings, notes = [], []
-    for machine in spec.machines:
+    for machine in machine_types(spec):
         # One by one, so that a machine with foreign files does not hide the others.
         try:
             listing = reader.listing(root, (machine,))
             if listing.empty:
-                notes.append(f"{machine} is not there")
+                if machine in spec.machines:
+                    notes.append(f"{machine} is not there")
                 continue
             listings.append(listing.assign(label=reader.labels(listing)))
             check_listing(listing, (machine,))
@@ -203,9 +209,9 @@ def survey(
             notes.append(error.what)
     if not listings:
         raise BenchError(f"no machine of {spec.name} can be used: {'; '.join(notes)}", where=root)
-    if (root / SYNTHETIC_MARKER).is_file() and not spec.synthetic:
-        notes.append(f"made-up sounds in the layout of {spec.name}: results are listed as {spec.name}-synthetic")
     clips = pd.concat(listings, ignore_index=True)
+    if is_made_up(root, clips) and not spec.synthetic:
+        notes.append(f"made-up sounds in the layout of {spec.name}: results are listed as {spec.name}-synthetic")
     n_bytes = sum((root / path).stat().st_size for path in clips.path)
     return Survey(spec, root, clips, n_bytes, _header(root / clips.path.iloc[0]), tuple(notes))
 

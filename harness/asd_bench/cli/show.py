@@ -93,9 +93,8 @@ def _kind_of(host: Host, name: str, workspace: Path) -> str:
     from asd_bench.plugins import did_you_mean
 
     known = {known for kind in KINDS for known in host.names(kind)}
-    broken = "".join(f"\n  a plugin is broken, {problem}" for problem in host.problems)
     raise BenchError(
-        f"nothing is called '{name}', and no result's key begins so{did_you_mean(name, known)}{broken}",
+        f"nothing is called '{name}', and no result's key begins so{did_you_mean(name, known)}{host.broken()}",
         fix="asd-bench list; asd-bench list results --workspace FOLDER",
     )
 

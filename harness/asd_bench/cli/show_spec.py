@@ -143,6 +143,9 @@ def _dataset(host: Host, entry: Entry) -> Page:
             "aliases": list(spec.aliases),
             "rule": f"the metrics of {spec.rule}",
             "clips": f"{sum(spec.n_train.values()):,} for training, {sum(spec.n_test.values()):,} for testing",
+            "additional_training_clips": [
+                f"{machine} {section}" for machine, sections in spec.additional.items() for section in sections
+            ],
             "known_of_training_clips": ["machine", "section", *sorted(spec.reveals.train, reverse=True)],
             "known_of_test_clips": ["machine", "section", *sorted(spec.reveals.test, reverse=True)],
             "target": spec.target,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress, Reader, check_listing
+from asd_bench.data.manifest import Progress, Reader, check_listing, is_made_up
 from asd_bench.data.store import Store, pack
 from asd_bench.errors import BenchError
-from asd_bench.keys import digest
+from asd_bench.keys import digest, short
 from asd_bench.plugins import Host, did_you_mean, resolve
 from asd_bench.specs import DatasetSpec
 
@@ -26,7 +25,7 @@ class Dataset:
     Attributes:
         name: the spec's, with ``-synthetic`` where made-up sounds lie in a real year's layout.
         machines: machine types that are there, or that were asked for.
-        stores: machine -> its packed clips.
+        stores: machine -> its packed clips; also of machine types that are trained on and not scored.
     """
 
     spec: DatasetSpec
@@ -39,7 +38,12 @@ class Dataset:
 
     @property
     def notes(self) -> list[str]:
-        return [note for machine in self.machines for note in self.stores[machine].notes]
+        return [note for store in self.stores.values() for note in store.notes]
+
+    def scored(self, machine: str) -> pd.DataFrame:
+        """A machine's clips, of both splits, of the sections that are scored: without additional training clips."""
+        table = self.stores[machine].table
+        return table[table.section.isin(table.section[table.split == "test"])]
 
     def truth(self, machines: tuple[str, ...]) -> pd.DataFrame:
         """The test clips' labels: clip_id, machine, section, domain, label. For making results only."""
@@ -56,17 +60,16 @@ class Dataset:
         return pd.concat(parts, ignore_index=True)
 
     def counts(self, machines: tuple[str, ...]) -> dict[tuple[str, str], tuple[int, int]]:
-        """(machine, section) -> number of training and of test clips on this machine."""
+        """(machine, section) -> number of training and of test clips on this machine, where there are test clips."""
         found = {}
         for machine in machines:
-            table = self.stores[machine].table
-            for section, rows in table.groupby("section"):
+            for section, rows in self.scored(machine).groupby("section"):
                 found[machine, str(section)] = (int((rows.split == "train").sum()), int((rows.split == "test").sum()))
         return found
 
     def digest(self, machines: tuple[str, ...]) -> str:
-        """What the data of these machines is, sound and metadata: 64 digits."""
-        tables = [self.stores[machine].table.drop(columns="offset") for machine in sorted(machines)]
+        """What the data of these machines is, sound and metadata, without additional training clips: 64 digits."""
+        tables = [self.scored(machine).drop(columns="offset") for machine in sorted(machines)]
         return digest([sorted(table.astype(str).values.tolist()) for table in tables])
 
 
@@ -96,7 +99,8 @@ def open_dataset(
     spec: DatasetSpec = host.get("dataset", name).spec
     name = spec.name
     reader: Reader = resolve(spec.target, f"the dataset '{name}'")(spec, config)
-    unknown = [machine for machine in machines or () if machine not in spec.machines]
+    known = dict.fromkeys((*spec.machines, *spec.additional))
+    unknown = [machine for machine in machines or () if machine not in known]
     if unknown:
         raise BenchError(
             f"{name} has no machine type '{unknown[0]}'{did_you_mean(unknown[0], spec.machines)}",
@@ -104,21 +108,25 @@ def open_dataset(
         )
     root = reader.locate(find_root(host, spec, data_root), workspace / "cache" / "data", progress)
     listing = reader.listing(root, machines)
-    there = tuple(machine for machine in spec.machines if (listing.machine == machine).any())
+    there = tuple(machine for machine in known if (listing.machine == machine).any())
     missing = [machine for machine in machines or () if machine not in there]
     if missing:
         raise BenchError(
             f"{name}: no clips of {', '.join(missing)} were found; {', '.join(there) or 'nothing'} is there", where=root
         )
+    scored = tuple(machine for machine in there if machine in spec.machines)
+    if machines is None and not scored:
+        raise BenchError(f"no clips of {name} were found", where=root)
     check_listing(listing, there)
-    place = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
+    # Additional clips on request are another set of clips: one does not throw the other's packed form away.
+    place = short(digest([str(root.resolve()), vars(config)]))
     cache = workspace / "cache" / "clips" / f"{name}-{place}"
     stores = {
         machine: pack(listing[listing.machine == machine], machine, root, cache, reader.sample_rate, progress)
         for machine in there
     }
-    real_layout = (root / SYNTHETIC_MARKER).is_file() and not spec.synthetic
-    return Dataset(spec, config, f"{name}-synthetic" if real_layout else name, root, there, stores, reader)
+    made_up = is_made_up(root, listing) and not spec.synthetic
+    return Dataset(spec, config, f"{name}-synthetic" if made_up else name, root, scored, stores, reader)
 
 
 def find_root(host: Host, spec: DatasetSpec, data_root: Path | None) -> Path | None:

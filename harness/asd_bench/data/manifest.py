@@ -12,7 +12,8 @@ from asd_bench.specs import DatasetSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns of a listing: what file names and attribute tables tell, without labels. ``path`` is relative to the root.
+#: Columns of a listing: what file names and attribute tables tell, without labels. ``path`` is relative to the root;
+#: ``phase`` is ``dev``, or ``eval`` for additional training clips.
 LISTING = ("path", "machine", "section", "split", "phase", "domain", "attributes")
 
 #: The file that marks a folder of made-up sounds in a year's official layout, written when it is complete.
@@ -45,6 +46,9 @@ class Reader(Protocol):
     def listing(self, root: Path, machines: tuple[str, ...] | None) -> pd.DataFrame:
         """The table of clips, columns `LISTING`, for some machine types or all that are there.
 
+        Where additional training clips were asked for, it has them too, of machine types and sections that are in the
+        spec's ``additional``.
+
         Raises:
             BenchError: foreign file names, a malformed attribute table, or nothing found.
         """
@@ -58,17 +62,27 @@ class Reader(Protocol):
 def check_listing(listing: pd.DataFrame, machines: tuple[str, ...]) -> None:
     """Refuse a listing from which no fit or no result could be made.
 
+    A section of the evaluation phase that has training clips only is additional training data: nothing of it is scored.
+
     Raises:
         BenchError: a machine and section without training clips or without test clips.
     """
     for machine in machines:
         rows = listing[listing.machine == machine]
         for section in sorted(rows.section.unique()):
-            splits = rows[rows.section == section].split.value_counts()
+            clips = rows[rows.section == section]
+            additional = (clips.phase == "eval").all()
             for split, purpose in (("train", "a detector learns from"), ("test", "results are made from")):
-                if splits.get(split, 0) == 0:
+                if not (clips.split == split).any() and not (additional and split == "test"):
                     raise BenchError(
                         f"{machine} section {section} has no {split} clips, which {purpose}",
                         where=rows.path.iloc[0].rsplit("/", 2)[0] if len(rows) else machine,
                         fix=f"complete the '{split}' folder of {machine}, or leave the machine out with --machine",
                     )
+
+
+def is_made_up(root: Path, listing: pd.DataFrame) -> bool:
+    """Whether any of a listing's clips lies in a folder of made-up sounds, or below one."""
+    folders = {path.rpartition("/")[0] for path in listing.path}
+    above = {parent for folder in folders for parent in (Path(folder), *Path(folder).parents)}
+    return any((root / folder / SYNTHETIC_MARKER).is_file() for folder in above)

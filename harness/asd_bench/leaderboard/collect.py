@@ -160,13 +160,14 @@ def _metrics(values: Mapping[str, float], intervals: Mapping[str, tuple[float, f
 
 
 def _clips(
-    scored: Mapping[str, Mapping[str, int]], published: Mapping[str, Mapping[str, int]], places: list[str]
+    scored: Mapping[str, Mapping[str, int]], published: Mapping[str, Mapping[str, int | None]], places: list[str]
 ) -> dict[str, Any]:
-    """The numbers of clips in some sections; None where none of them was scored, or none is published."""
+    """The numbers of clips in some sections; None where none of them was scored, or not all numbers are published."""
 
-    def total(counts: Mapping[str, Mapping[str, int]], split: str) -> int | None:
+    def total(counts: Mapping[str, Mapping[str, int | None]], split: str) -> int | None:
         numbers = [counts[place][split] for place in places if place in counts]
-        return sum(numbers) if numbers else None
+        known = [number for number in numbers if number is not None]
+        return sum(known) if numbers and len(known) == len(numbers) else None
 
     return {
         "train_clips": total(scored, "train"),

@@ -2,136 +2,43 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from asd_bench.builtin.datasets.years import SAMPLE_RATE, YEARS, Naming, Year
-from asd_bench.data.audio_file import SUFFIXES
-from asd_bench.data.manifest import LISTING, Progress
+from asd_bench.builtin.datasets.folders import FolderReader
+from asd_bench.builtin.datasets.options import DcaseConfig
+from asd_bench.builtin.datasets.years import YEARS, Archives, Year
+from asd_bench.data.manifest import Progress
 from asd_bench.errors import BenchError
 from asd_bench.specs import DatasetSpec
 
-#: Folders that each may hold the machine folders, under the root that a user names.
-LAYOUTS = (
-    "",
-    "dev_data/raw",
-    "dev_data",
-    "dev",
-    "{dataset}",
-    "{dataset}/dev_data/raw",
-    "{dataset}/dev_data",
-    "dcase{year}t2/dev_data/raw",
-)
+#: Folders that may hold one year's data, under the root that a user names. Those that name the year come first, so that
+#: years lying side by side are not confused.
+YEAR_FOLDERS = ("{dataset}", "dcase{year}t2", "")
 
-#: Attribute strings that say that a machine's attributes are hidden.
-HIDDEN_ATTRIBUTES = ("", "noAttribute")
+#: Folders that may hold the development phase's machine folders, under one of those.
+DEVELOPMENT_FOLDERS = ("", "dev_data/raw", "dev_data", "dev")
 
-_FOREIGN_NAMED = 5
-
-
-class FolderReader:
-    """Machine folders with ``train`` and ``test`` folders of officially named files.
-
-    Args:
-        name: of the dataset.
-        machines: machine types that it may have.
-        naming: of its files.
-    """
-
-    sample_rate = SAMPLE_RATE
-
-    def __init__(self, name: str, machines: tuple[str, ...], naming: Naming) -> None:
-        self.name = name
-        self.machines = machines
-        self.naming = naming
-
-    def folders(self, place: Path, machine: str) -> tuple[Path, ...]:
-        """Where a machine's folder may be."""
-        return (place / machine,)
-
-    def machine_folder(self, place: Path, machine: str) -> Path | None:
-        """The machine's folder, or None where there is none."""
-        for folder in self.folders(place, machine):
-            if any((folder / split).is_dir() for split in ("train", "test")):
-                return folder
-        return None
-
-    # -- which clips -----------------------------------------------------------------------------------------------
-
-    def listing(self, root: Path, machines: tuple[str, ...] | None) -> pd.DataFrame:
-        rows: list[dict[str, str]] = []
-        for machine in machines or self.machines:
-            folder = self.machine_folder(root, machine)
-            if folder is not None:
-                rows += self._machine(machine, folder, root)
-        return pd.DataFrame(rows, columns=list(LISTING)).astype(str)
-
-    def _machine(self, machine: str, folder: Path, root: Path) -> list[dict[str, str]]:
-        tables = {path.stem: _attributes(path) for path in sorted(folder.glob("attributes_*.csv"))}
-        rows, foreign = [], []
-        for split in ("train", "test"):
-            if not (folder / split).is_dir():
-                continue
-            for path in sorted((folder / split).iterdir()):
-                if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-                    continue
-                found = self.naming.parse(path.stem)
-                if found is None or found.get("split", split) != split:
-                    foreign.append(f"{split}/{path.name}")
-                    continue
-                attributes = found.get("attributes", "")
-                if attributes in HIDDEN_ATTRIBUTES:
-                    attributes = tables.get(f"attributes_{found['section']}", {}).get(path.stem, "")
-                rows.append(
-                    {
-                        "path": path.relative_to(root).as_posix(),
-                        "machine": machine,
-                        "section": found["section"],
-                        "split": split,
-                        "phase": "dev",
-                        "domain": found.get("domain", ""),
-                        "attributes": attributes,
-                    }
-                )
-        if foreign:
-            more = f" and {len(foreign) - _FOREIGN_NAMED} more" if len(foreign) > _FOREIGN_NAMED else ""
-            raise BenchError(
-                f"{len(foreign)} of the audio files of {machine} have no name of {self.name}: "
-                + ", ".join(foreign[:_FOREIGN_NAMED])
-                + more,
-                where=folder,
-                fix=f"move them away; an official name looks like {self.naming.example}",
-            )
-        return rows
-
-    def labels(self, listing: pd.DataFrame) -> pd.Series:
-        found = [self.naming.parse(Path(path).stem) for path in listing.path]
-        return pd.Series([int(name is not None and name["label"] == "anomaly") for name in found], index=listing.index)
+#: The same for the evaluation phase, whose training clips are the additional ones.
+EVALUATION_FOLDERS = ("eval_data/raw", "eval_data", "eval")
 
 
 class DcaseReader(FolderReader):
-    """Development data of a year, by its entry in `YEARS`."""
+    """Development data of a year, by its entry in `YEARS`, and on request the additional training clips."""
 
-    def __init__(self, spec: DatasetSpec, config: Any) -> None:
+    def __init__(self, spec: DatasetSpec, config: DcaseConfig) -> None:
         self.year: Year = YEARS[spec.name]
-        super().__init__(spec.name, tuple(self.year.machines), self.year.naming)
-
-    def folders(self, place: Path, machine: str) -> tuple[Path, ...]:
-        """``<machine>/`` or, as some tools unzip, ``dev_<machine>/<machine>/`` or ``dev_<machine>/``."""
-        unzipped = place / self.year.archive.format(machine=machine).removesuffix(".zip")
-        return (place / machine, unzipped / machine, unzipped)
+        self.additional = config.additional
+        super().__init__(spec.name, self.year.naming, self.year.machines, self.year.evaluation)
 
     def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
         if root is None:
             raise BenchError(f"{self.name} is not on this machine yet", fix=self.steps())
         if not root.is_dir():
             raise BenchError(f"the data root of {self.name} is no folder", where=root, fix=self.steps())
-        for layout in LAYOUTS:
-            place = root / layout.format(dataset=self.name, year=self.year.year)
-            if any(self.machine_folder(place, machine) for machine in self.machines):
+        for name in YEAR_FOLDERS:
+            place = root / name.format(dataset=self.name, year=self.year.year)
+            if any(self.has_machine(place, machine) for machine in self.machines):
                 return place
         raise BenchError(
             f"none of the machine folders of {self.name} ({', '.join(self.machines)}) is here",
@@ -139,44 +46,87 @@ class DcaseReader(FolderReader):
             fix=self.steps(),
         )
 
+    def folders(self, root: Path, machine: str) -> Iterable[Path]:
+        for name in DEVELOPMENT_FOLDERS:
+            yield from _unpacked(root / name, self.year.development, machine)
+
+    def rows(self, root: Path, machines: tuple[str, ...] | None) -> list[dict[str, str]]:
+        rows = super().rows(root, machines)
+        if self.additional:
+            rows += self._additional_rows(root, machines, {row["machine"] for row in rows})
+        return rows
+
+    # -- additional training clips -----------------------------------------------------------------------------------
+
+    def _additional_rows(self, root: Path, machines: tuple[str, ...] | None, there: set[str]) -> list[dict[str, str]]:
+        """The training clips of the evaluation phase.
+
+        Args:
+            there: machine types that have development clips. Those which are in both phases are needed of them only.
+
+        Raises:
+            BenchError: some are not there. What is trained on must be known, so half of it will not do.
+        """
+        rows, missing = [], []
+        for machine, sections in self.evaluation.items():
+            if machine not in (machines or self.evaluation) or (machine in self.machines and machine not in there):
+                continue
+            found = self._additional_of(root, machine)
+            if {row["section"] for row in found} != set(sections):
+                missing.append(machine)
+            rows += found
+        if missing:
+            raise BenchError(
+                f"the additional training clips of {', '.join(missing)} are not there, or not all of them",
+                where=root,
+                fix=f"{self._additional_steps(missing)}\n    Or leave dataset.additional out.",
+            )
+        return rows
+
+    def _additional_of(self, root: Path, machine: str) -> list[dict[str, str]]:
+        for folder in self._evaluation_folders(root, machine):
+            rows = self.labelled(root, folder, machine, ("train",))
+            additional = [row for row in rows if row["phase"] == "eval"]
+            if additional:
+                return additional
+        return []
+
+    def _evaluation_folders(self, root: Path, machine: str) -> Iterator[Path]:
+        """Unzipped beside the development data they lie in its folders, in the years that have the same machines."""
+        for name in (*DEVELOPMENT_FOLDERS, *EVALUATION_FOLDERS):
+            yield from _unpacked(root / name, self.year.additional, machine)
+
+    # -- how to get them ---------------------------------------------------------------------------------------------
+
     def steps(self) -> str:
         """The exact steps to get the data."""
-        archives = [self.year.archive.format(machine=machine) for machine in self.machines]
-        url = f"https://zenodo.org/records/{self.year.record}"
+        first = next(iter(self.machines))
         return (
             f"get it in three steps:\n"
-            f"    1. download {', '.join(archives)} from {url}\n"
-            f"       (each is {url}/files/<archive>)\n"
-            f"    2. unzip them all into one folder, so that it holds {self.machines[0]}/train, "
-            f"{self.machines[0]}/test, …\n"
+            f"    1. download {_archives(self.year.development, self.machines)}\n"
+            f"    2. unzip them all into one folder, so that it holds {first}/train, "
+            f"{first}/{self.naming.test_folders[-1]}, …\n"
             f"    3. name that folder: --data-root FOLDER, or put it at $ASD_BENCH_DATA/{self.name}\n"
-            f"    No download, to try things out: --dataset synthetic{self.year.year}"
+            f"    For --set dataset.additional=true, besides: {self._additional_steps(self.evaluation)}\n"
+            f"    No download, to try things out: asd-bench data make --like {self.name} FOLDER"
+        )
+
+    def _additional_steps(self, machines: Iterable[str]) -> str:
+        return (
+            f"download {_archives(self.year.additional, machines)}\n"
+            f"       and unzip them into the folder that holds the development data"
         )
 
 
-def _attributes(path: Path) -> dict[str, str]:
-    """Attribute strings by file stem, from a table ``file_name,d1p,d1v[,d2p,d2v…]``.
+def _unpacked(place: Path, archives: Archives, machine: str) -> Iterator[Path]:
+    """``<machine>/`` or, as some tools unzip, ``<archive>/<machine>/`` or ``<archive>/``."""
+    yield place / machine
+    yield place / archives.folder(machine) / machine
+    yield place / archives.folder(machine)
 
-    Raises:
-        BenchError: the table is malformed; the message names the line.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"the attribute table cannot be read: {error}", where=path) from error
-    if not lines or not lines[0] or lines[0][0] != "file_name":
-        raise BenchError("the attribute table's first column must be called file_name", where=path)
-    # Evaluation tables of 2022 end in a column of another kind.
-    pairs = [column for column in range(1, len(lines[0]) - 1, 2) if lines[0][column].endswith("p")]
-    found: dict[str, str] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(lines[0]):
-            raise BenchError(
-                f"line {number} of the attribute table has {len(line)} cells, its header {len(lines[0])}",
-                where=path,
-                fix="restore the table from the archive",
-            )
-        words = [line[column + step] for column in pairs for step in (0, 1) if line[column + step]]
-        found[Path(line[0]).stem] = "_".join(words)
-    return found
+
+def _archives(archives: Archives, machines: Iterable[str]) -> str:
+    return (
+        f"{', '.join(map(archives.name, machines))} from {archives.url}\n"
+        f"       (each is {archives.url}/files/<archive>)"
+    )

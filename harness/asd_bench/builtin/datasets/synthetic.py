@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asd_bench.builtin.datasets.dcase import FolderReader
-from asd_bench.builtin.datasets.years import NAMING_2020, NAMING_2023
+from asd_bench.builtin.datasets.folders import FolderReader
+from asd_bench.builtin.datasets.years import YEARS
 from asd_bench.builtin.synthetic.options import GENERATOR_VERSION
 from asd_bench.data.manifest import SYNTHETIC_MARKER, Progress
 from asd_bench.errors import BenchError
@@ -17,21 +17,18 @@ from asd_bench.keys import digest, short
 from asd_bench.records import locked
 from asd_bench.specs import DatasetSpec
 
-#: Challenge year -> how its files are named.
-NAMING = {"2020": NAMING_2020, "2023": NAMING_2023}
-
 
 class SyntheticReader(FolderReader):
     """Made-up sounds in a year's layout."""
 
     def __init__(self, spec: DatasetSpec, config: Any) -> None:
-        super().__init__(spec.name, tuple(spec.machines), NAMING[spec.rule])
+        super().__init__(spec.name, YEARS[f"dcase{spec.rule}"].naming, spec.machines, evaluation={})
         self.year = spec.rule
         self.config = config
 
     def locate(self, root: Path | None, cache: Path, progress: Progress) -> Path:
         """A folder that ``asd-bench data make`` wrote, or one made in the cache."""
-        if root is not None and any(self.machine_folder(root, machine) for machine in self.machines):
+        if root is not None and any(self.has_machine(root, machine) for machine in self.machines):
             return self._made_before(root)
         key = short(digest([GENERATOR_VERSION, self.year, dataclasses.asdict(self.config)]))
         folder = cache / f"{self.name}-{key}"
@@ -57,7 +54,7 @@ class SyntheticReader(FolderReader):
                 fix=f"leave --data-root out to have it made, or asd-bench data make {self.name} FOLDER",
             )
         made = json.loads((root / SYNTHETIC_MARKER).read_text(encoding="utf-8"))
-        if made["year"] != self.year or made["config"] != dataclasses.asdict(self.config):
+        if made["year"] != self.year or made.get("config") != dataclasses.asdict(self.config):
             raise BenchError(
                 f"this folder was made with other options than {self.name} has now", where=root / SYNTHETIC_MARKER
             )

@@ -8,5 +8,6 @@ impulsive machines, rooms, factory noise, domain shifts, and faults from barely 
 - `machines`: what the four machine types have in common; `fan`, `pump`, `slider`, `valve`: each type and its faults.
 - `surroundings`: the room, the microphone and the factory noise.
 - `sounds`: one clip from its place in the dataset.
-- `dataset`: which clips a year has, their file names, and writing them.
+- `layouts`: folders and file names of each challenge year; `writing`: writing clips in one.
+- `dataset`: which clips the synthetic datasets have; `like`: clips like those of a challenge year's own dataset.
 """

@@ -14,7 +14,27 @@ MACHINE_TYPES = ("fan", "pump", "slider", "valve")
 
 #: Machine type -> sections, by challenge year.
 MACHINES_2020: Mapping[str, tuple[str, ...]] = dict.fromkeys(MACHINE_TYPES, ("00", "02"))
+MACHINES_2021: Mapping[str, tuple[str, ...]] = dict.fromkeys(MACHINE_TYPES, ("00", "01", "02"))
 MACHINES_2023: Mapping[str, tuple[str, ...]] = dict.fromkeys(MACHINE_TYPES, ("00",))
+
+#: The challenge's other machine types -> the one of ours that sounds most like it.
+STAND_INS: Mapping[str, str] = {
+    # Motors and turning parts.
+    "ToyCar": "fan",
+    "ToyDrone": "fan",
+    "Vacuum": "fan",
+    "bandsaw": "fan",
+    "bearing": "fan",
+    "grinder": "fan",
+    # Strokes at a steady pace.
+    "ToyTank": "pump",
+    "gearbox": "pump",
+    # To and fro along a rail or a belt.
+    "ToyConveyor": "slider",
+    "ToyNscale": "slider",
+    "ToyTrain": "slider",
+    "shaker": "slider",
+}
 
 
 @dataclass(frozen=True)
@@ -37,3 +57,63 @@ class Synthetic2023Config(SyntheticConfig):
     n_target_train: int = option(6, "How many of the training clips are of the target domain.", minimum=0)
     n_normal: int = option(40, "Normal test clips per section, half of them of each domain.", minimum=2)
     n_anomaly: int = option(40, "Anomalous test clips per section, half of them of each domain.", minimum=2)
+
+
+@dataclass(frozen=True)
+class Synthetic2021Config(Synthetic2023Config):
+    """The same where a machine has several sections, and three clips of the target domain to learn from."""
+
+    n_train: int = option(33, "Normal training clips per section, both domains together.", minimum=1)
+    n_target_train: int = option(3, "How many of the training clips are of the target domain.", minimum=0)
+    n_normal: int = option(20, "Normal test clips per section, half of them of each domain.", minimum=2)
+    n_anomaly: int = option(20, "Anomalous test clips per section, half of them of each domain.", minimum=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticYear:
+    """The synthetic dataset of one challenge year.
+
+    Attributes:
+        year: the challenge year whose rule, names and folders it has.
+        what: what sets it apart from the other years, in a few words.
+        machines: machine type -> sections.
+        config: its options.
+        aliases: other names of the dataset.
+    """
+
+    year: str
+    what: str
+    machines: Mapping[str, tuple[str, ...]]
+    config: type[SyntheticConfig]
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def dataset(self) -> str:
+        return f"synthetic{self.year}"
+
+
+#: Every synthetic dataset, by its challenge year.
+SYNTHETIC_YEARS: Mapping[str, SyntheticYear] = {
+    year.year: year
+    for year in (
+        SyntheticYear(
+            year="2020",
+            what="machine IDs, no domains",
+            machines=MACHINES_2020,
+            config=SyntheticConfig,
+            aliases=("synthetic",),
+        ),
+        SyntheticYear(
+            year="2021",
+            what="three sections, two domains",
+            machines=MACHINES_2021,
+            config=Synthetic2021Config,
+        ),
+        SyntheticYear(
+            year="2023",
+            what="one section, two domains, attributes",
+            machines=MACHINES_2023,
+            config=Synthetic2023Config,
+        ),
+    )
+}

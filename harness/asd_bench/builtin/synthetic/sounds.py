@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from asd_bench.builtin.synthetic.fan import Fan
 from asd_bench.builtin.synthetic.machines import Fault, Machine, OperatingPoint, healthy
+from asd_bench.builtin.synthetic.options import STAND_INS
 from asd_bench.builtin.synthetic.pump import Pump
 from asd_bench.builtin.synthetic.signals import RATE, Signal, active_rms, amplitude, rms, stream
 from asd_bench.builtin.synthetic.slider import Slider
 from asd_bench.builtin.synthetic.surroundings import LEAD_IN, Factory, microphone_response, record, room_response
 from asd_bench.builtin.synthetic.valve import Valve
+from asd_bench.errors import BenchError
 
 MACHINES: Mapping[str, type[Machine]] = {"fan": Fan, "pump": Pump, "slider": Slider, "valve": Valve}
 
@@ -74,6 +76,21 @@ class Site:
     level: float
 
 
+def machine_class(machine: str) -> type[Machine]:
+    """What makes the sounds of a machine type.
+
+    Raises:
+        BenchError: nothing does.
+    """
+    kind = STAND_INS.get(machine, machine)
+    if kind not in MACHINES:
+        raise BenchError(
+            f"no synthetic machine sounds like the machine type '{machine}'",
+            fix="name one in asd_bench.builtin.synthetic.options.STAND_INS",
+        )
+    return MACHINES[kind]
+
+
 def operating_point(clip: Clip, points: Mapping[str, tuple[OperatingPoint, ...]]) -> OperatingPoint:
     """The operating point of a clip: the clips of a domain take the domain's points in turn."""
     of_domain = points[clip.domain]
@@ -85,7 +102,7 @@ def fault_of(clip: Clip, seed: int) -> Fault:
     if clip.label == "normal":
         return healthy()
     rng = _clip_stream(clip, seed, "fault")
-    kinds = MACHINES[clip.machine].FAULTS
+    kinds = machine_class(clip.machine).FAULTS
     return Fault(kinds[rng.integers(len(kinds))], rng.uniform(HARDEST, EASIEST), rng)
 
 
@@ -126,7 +143,7 @@ def _clip_stream(clip: Clip, seed: int, part: str) -> np.random.Generator:
 def _site(seed: int, machine: str, section: str) -> Site:
     level_dbfs = stream(seed, machine, section, "level").uniform(*_LEVEL_DBFS)
     return Site(
-        machine=MACHINES[machine].draw(stream(seed, machine, section, "machine")),
+        machine=machine_class(machine).draw(stream(seed, machine, section, "machine")),
         room=room_response(stream(seed, machine, section, "room")),
         level=float(amplitude(level_dbfs)),
     )
