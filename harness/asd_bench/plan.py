@@ -85,19 +85,10 @@ class Planner:
         plan, chosen = Plan(), machines or dataset.machines
         for system in systems:
             for seed in seeds:
-                fits = {
-                    member.label: tuple(
-                        self._fits(
-                            plan,
-                            member.detector,
-                            dataset,
-                            seed,
-                            _scopes(member.detector, dataset, chosen, "test"),
-                            chosen,
-                        )
-                    )
-                    for member in system.members
-                }
+                fits = {}
+                for member in system.members:
+                    scopes = _scopes(member.detector, dataset, chosen, "test")
+                    fits[member.label] = tuple(self._fits(plan, member.detector, dataset, seed, scopes, chosen))
                 trained = {machine for jobs in fits.values() for job in jobs for machine in job.stores}
                 on = tuple(machine for machine in dataset.stores if machine in trained)
                 plan.results.append(ResultPlan(system, dataset, seed, chosen, fits, on))
@@ -116,17 +107,10 @@ class Planner:
         jobs = []
         for scope in scopes:
             within = (scope["machine"],) if "machine" in scope else tuple(dataset.stores)
-            upstream = {
-                role: self._fits(
-                    plan,
-                    used,
-                    dataset,
-                    seed,
-                    [other for other in _scopes(used, dataset, within, "train") if _overlap(other, scope)],
-                    scored,
-                )
-                for role, used in detector.uses.items()
-            }
+            upstream = {}
+            for role, used in detector.uses.items():
+                needed = [other for other in _scopes(used, dataset, within, "train") if _overlap(other, scope)]
+                upstream[role] = self._fits(plan, used, dataset, seed, needed, scored)
             job = self._job(detector, dataset, seed, scope, within, scored, upstream)
             identity = job.score_key
             if identity not in plan.jobs:

@@ -57,10 +57,10 @@ def test_an_alias_is_shown_with_its_target_and_is_no_row_of_its_own(asd_bench):
     assert "synthetic" not in rows
 
 
-def test_a_systems_profiles_and_paper_are_listed(asd_bench, declare):
+def test_a_systems_paper_and_plugin_are_listed(asd_bench, declare):
     declare("toys", asd_systems=[TOY], asd_ensemblers=[TOY_MEAN])
     output = asd_bench("list", "systems").output
-    assert "paper quick" in output
+    assert "quick" in asd_bench("show", TOY.name).output
     assert "Lovelace et al. 1843" in output
     assert "toys" in output
     assert "test scores" in asd_bench("list", "ensemblers").output

@@ -191,7 +191,6 @@ def _system_cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         **_first_cells(row),
         **_plugin_cell(row),
-        "profiles": text(" ".join(row["profiles"])),
         "paper": text(row["paper"]),
     }
 

@@ -51,9 +51,13 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def rows_table(rows: Sequence[Mapping[str, str]]) -> Table:
-    """A table of cells by heading; a column that is empty in every row is left out."""
+    """A table of cells by heading; a column that is empty in every row is left out.
+
+    The first column, which names the row, is never wrapped: it is what people type.
+    """
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     made = table(*columns)
+    made.columns[0].no_wrap = True
     for row in rows:
         made.add_row(*(row[name] for name in columns))
     return made

@@ -16,7 +16,7 @@ def asd_datasets() -> list[DatasetSpec]:
 def _real(year: Year) -> DatasetSpec:
     return DatasetSpec(
         name=year.dataset,
-        summary=f"DCASE {year.year} Challenge Task 2, development data ({len(year.machines)} machine types)",
+        summary=f"DCASE {year.year} Task 2, development data",
         target="asd_bench.builtin.datasets.dcase:DcaseReader",
         rule=year.year,
         machines=year.machines,

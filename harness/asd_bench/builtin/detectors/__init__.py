@@ -85,7 +85,7 @@ def asd_detectors() -> list[DetectorSpec]:
 
 @hookimpl
 def asd_systems() -> list[SystemSpec]:
-    what = "of mean and standard deviation of the log-mel spectrogram over time"
+    what = "on each log-mel band's mean and sd over time"
     # They run in seconds as they are, so the shorter profiles have nothing to change.
     as_they_are: dict[str, dict] = {"quick": {}, "smoke": {}}
     return [
