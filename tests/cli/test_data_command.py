@@ -64,6 +64,13 @@ def test_what_is_not_there_is_listed_with_what_to_do(asd_bench, monkeypatch, tmp
     assert "unusable" in unusable
 
 
+def test_looking_makes_nothing(asd_bench, monkeypatch, tmp_path):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    asd_bench("data", "list", "--data-root", str(tmp_path / "data"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["data"]
+
+
 def test_a_reader_that_fails_does_not_hide_the_others(asd_bench, declare, tmp_path):
     declare("odd", asd_datasets=[DatasetSpec(name="odd", summary="odd", target="json:loads", rule="2020", machines={})])
     places = {place["name"]: place for place in json.loads(asd_bench("data", "list", "--json").stdout)}
