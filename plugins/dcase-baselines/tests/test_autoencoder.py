@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from asd_bench_dcase_baselines.autoencoder import DenseAutoencoder, initialise
 from torch import nn
+
+from asd_bench_dcase_baselines.autoencoder import DenseAutoencoder, initialise
 
 
 def trainable(network):

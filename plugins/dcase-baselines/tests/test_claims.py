@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from asd_bench_dcase_baselines import asd_systems
 
 PLUGIN = Path(__file__).resolve().parents[1]

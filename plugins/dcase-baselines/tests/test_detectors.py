@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
+
+from asd_bench import BenchError
 from asd_bench_dcase_baselines import AutoencoderConfig, IdnnConfig, KerasAutoencoderConfig, SelectiveConfig
 from asd_bench_dcase_baselines.autoencoder import DenseAutoencoder
 from asd_bench_dcase_baselines.interpolation import Interpolation
 from asd_bench_dcase_baselines.reconstruction import Reconstruction, hold_out
 from asd_bench_dcase_baselines.selective import SelectiveMahalanobis
-from sklearn.metrics import roc_auc_score
-
-from asd_bench import BenchError
 
 KINDS = [
     pytest.param(Reconstruction, KerasAutoencoderConfig, id="2020 and 2021"),

@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import torch
+
 from asd_bench_dcase_baselines.mahalanobis import ResidualCovariance, precision, squared_length
 
 CPU = torch.device("cpu")

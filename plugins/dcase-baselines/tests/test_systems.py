@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asd_bench_dcase_baselines
 import pytest
 
+import asd_bench_dcase_baselines
 from asd_bench.testing import TinyData, check_detector, check_plugin
 
 SYSTEMS = [spec.name for spec in asd_bench_dcase_baselines.asd_systems()]
