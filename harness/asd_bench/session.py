@@ -204,14 +204,31 @@ def resolve_device(name: str) -> str:
     return str(device)
 
 
+def seeds_of(text: str) -> tuple[int, ...]:
+    """Seeds written as ``0``, ``0,1,2`` or ``0-4``.
+
+    Raises:
+        BenchError: they are written otherwise.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        try:
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+        except ValueError:
+            seeds = []
+            break
+    if not seeds:
+        raise BenchError(f"'{text}' is no list of seeds; write 0,1,2 or 0-4")
+    return tuple(dict.fromkeys(seeds))
+
+
 def suite_of(path: Path) -> dict[str, Any]:
     """A suite file: systems, datasets, seeds, profile, machines, and values under ``set``.
 
     Raises:
         BenchError: the file has an unknown entry or lacks systems or datasets.
     """
-    from asd_bench.cli.common import Seeds
-
     document = read_yaml(path)
     known = ("systems", "datasets", "seeds", "profile", "machines", "set")
     for name in document:
@@ -236,5 +253,5 @@ def suite_of(path: Path) -> dict[str, Any]:
     }
     if "seeds" in document:
         seeds = document["seeds"]
-        suite["seeds"] = tuple(seeds) if isinstance(seeds, list) else Seeds().convert(str(seeds), None, None)
+        suite["seeds"] = seeds_of(",".join(map(str, seeds)) if isinstance(seeds, list) else str(seeds))
     return suite

@@ -161,6 +161,7 @@ def test_a_fit_that_fails_is_code_1_and_the_others_are_kept(run):
         ((*SYNTHETIC, "--profile", "quik"), "no profile 'quik'; did you mean 'quick'?"),
         ((*SYNTHETIC, "--machine", "fann"), "no machine type 'fann'; did you mean 'fan'?"),
         ((*SYNTHETIC, "--seeds", "one"), "no list of seeds"),
+        ((*SYNTHETIC, "--seeds", "4-0"), "no list of seeds"),
         ((*SYNTHETIC, "--executor", "proces"), "no executor is called 'proces'; did you mean 'process'?"),
         ((*SYNTHETIC, "--executor", "inline", "--workers", "2"), "inline executor makes one fit at a time"),
         ((*SYNTHETIC, "--config", "nowhere.yaml"), "cannot be read"),

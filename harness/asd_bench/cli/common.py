@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from asd_bench.errors import BenchError
+
 DEFAULT_WORKSPACE = "asd-workspace"
 
 
@@ -59,11 +61,9 @@ class Seeds(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        seeds: list[int] = []
-        for part in str(value).split(","):
-            first, dash, last = part.strip().partition("-")
-            try:
-                seeds += range(int(first), int(last) + 1) if dash else [int(first)]
-            except ValueError:
-                self.fail(f"'{value}' is no list of seeds; write 0,1,2 or 0-4", param, ctx)
-        return tuple(dict.fromkeys(seeds))
+        from asd_bench.session import seeds_of
+
+        try:
+            return seeds_of(value)
+        except BenchError as error:
+            self.fail(str(error), param, ctx)
