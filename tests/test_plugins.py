@@ -5,6 +5,7 @@ The fakes are real packages (``tests/fakes``).
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from asd_bench import (
 from asd_bench.cli import LazyGroup
 from asd_bench.executors.inline import InlineExecutor
 from asd_bench.plugins import BUILTIN, Host
+from asd_bench.source import source_of
 from asd_bench.testing.running import loaded_host
 
 #: Fake -> plugin -> what the host says about it.
@@ -296,7 +298,7 @@ def test_a_hook_cannot_be_wrapped():
 def test_any_change_of_a_plugins_source_shows(install_fakes, fake_sites, tmp_path, fake, plugin, changed):
     def source() -> str:
         (found,) = [each for each in loaded_host().plugins if each.name == plugin]
-        return found.source
+        return source_of(found.module)
 
     install_fakes(fake)
     file = fake_sites[fake] / changed
@@ -308,6 +310,33 @@ def test_any_change_of_a_plugins_source_shows(install_fakes, fake_sites, tmp_pat
     finally:
         shutil.copy(kept, file)
     assert source() == before
+
+
+def test_the_source_of_a_target_elsewhere_counts(tmp_path, monkeypatch):
+    """The entry module is one file, and the detector's class lies in another beside it."""
+    (tmp_path / "single_entry.py").write_text("")
+    (tmp_path / "single_model.py").write_text("x = 1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = importlib.import_module("single_entry")
+    before = source_of(entry, ["single_model:Model"])
+    (tmp_path / "single_model.py").write_text("x = 2")
+    assert source_of(entry, ["single_model:Model"]) != before
+    assert source_of(entry) == source_of(entry, ["no_such_module:Model"])
+
+
+def test_the_source_does_not_depend_on_where_it_lies(tmp_path, monkeypatch):
+    found = []
+    for place in ("here", "there"):
+        package = tmp_path / place / "placed"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "model.py").write_text("x = 1")
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(tmp_path / place))
+            sys.modules.pop("placed", None)
+            found.append(source_of(importlib.import_module("placed")))
+    sys.modules.pop("placed")
+    assert found[0] == found[1]
 
 
 # -- plugins that raise while a run goes on ----------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_records_are_readable_by_others(tmp_path):
     assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("text", ["", "{", "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "\x00", "[]"])
 def test_a_damaged_record_is_named(text, tmp_path):
     (tmp_path / "fit.json").write_text(text)
     with pytest.raises(BenchError, match=r"record cannot be read") as caught:
@@ -56,6 +56,34 @@ def test_only_a_finished_fit_of_that_key_is_done(state, key, done, tmp_path):
     assert not records.is_done(tmp_path, "k")
     records.write_json(tmp_path / "status.json", {"state": state, "key": key})
     assert records.is_done(tmp_path, "k") is done
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense"])
+def test_a_damaged_status_is_not_done(text, tmp_path):
+    (tmp_path / "status.json").write_text(text)
+    assert not records.is_done(tmp_path, "k")
+
+
+def test_a_bundle_mends_failed_records_and_adds_scores(tmp_path):
+    workspace, fit, result = filled(tmp_path / "there")
+    (fit / "scores").mkdir()
+    (fit / "scores" / "new.parquet").write_bytes(b"new")
+    records.write_bundle(tmp_path / "out.tar", workspace, [fit, result])
+
+    failed, fit, result = filled(tmp_path / "failed")
+    records.write_json(fit / "status.json", {"state": "failed", "key": "a" * 64})
+    (fit / "junk").write_text("")
+    (result / "result.json").unlink()
+    records.unpack_bundle(tmp_path / "out.tar", failed)
+    assert records.is_done(fit, "a" * 64)
+    assert not (fit / "junk").exists()
+    assert (result / "result.json").is_file()
+
+    whole, fit, _ = filled(tmp_path / "whole")
+    (fit / "mine").write_text("")
+    records.unpack_bundle(tmp_path / "out.tar", whole)
+    assert (fit / "mine").exists()
+    assert (fit / "scores" / "new.parquet").read_bytes() == b"new"
 
 
 def test_a_workspace_that_cannot_be_written_to_is_named(tmp_path):
@@ -93,7 +121,8 @@ def test_a_bundle_carries_fits_and_results(tmp_path):
     assert [path.relative_to(there.path) for path in fits] == [fit.relative_to(workspace.path)]
     assert [path.relative_to(there.path) for path in results] == [result.relative_to(workspace.path)]
     assert (fits[0] / "model" / "x.safetensors").read_bytes() == b"1234"
-    assert not (fits[0] / ".lock").exists()
+    with tarfile.open(tmp_path / "out.tar") as tar:
+        assert not any(".lock" in name for name in tar.getnames())
     assert there.find_result("bbb") == results[0]
 
 

@@ -183,3 +183,48 @@ def test_a_one_class_test_set_is_named_and_the_scores_are_kept(tmp_path):
     assert "no anomalous test clips" in report.failures[0]
     assert "machine fan, section 00" in report.failures[0]
     assert len(list((tmp_path / "workspace").glob("fits/knn/*/scores/*.parquet"))) == 2
+
+
+def test_a_rerun_that_was_killed_is_made_again(tmp_path):
+    """Killed right after what was there was cleared: the fit must not count as done."""
+    from asd_bench.fit import _begin
+
+    session = session_of(tmp_path, machines=("fan",))
+    results(session)
+    (job,) = session.plan.jobs.values()
+    _begin(dataclasses.replace(job, rerun=True))
+    again = session_of(tmp_path, machines=("fan",))
+    assert len(again.plan.todo()) == 1
+    results(again)
+    assert (job.folder / "model" / "neighbours.safetensors").is_file()
+
+
+def test_a_damaged_result_is_made_again_and_hinders_no_other(tmp_path):
+    session = session_of(tmp_path, machines=("fan",), systems=("mel-knn", "mel-gmm"))
+    documents = results(session)
+    damaged = next(tmp_path.glob("results/*/mel-knn/*/result.json"))
+    damaged.write_text("")
+    again = results(session_of(tmp_path, machines=("fan",), systems=("mel-knn", "mel-gmm")))
+    assert [document["metrics"] for document in again] == [document["metrics"] for document in documents]
+
+
+def test_training_clips_are_scored_as_test_clips_are_seen(tmp_path, monkeypatch):
+    """No domain, no attributes, no class of their own: else their scores would not be those of normal clips."""
+    from asd_bench.builtin.detectors.neighbours import Knn
+
+    seen = []
+    score = Knn.score
+
+    def watched(self, audio, ctx):
+        seen.append(audio.clips)
+        return score(self, audio, ctx)
+
+    monkeypatch.setattr(Knn, "score", watched)
+    results(session_of(tmp_path, machines=("fan",)))
+    train, test = seen
+    assert len(train) == SIZES["n_train"]
+    for clips in (train, test):
+        assert set(clips.domain) == set(clips.attributes) == {""}
+        assert (clips.class_id == -1).all()
+        assert len(set(clips.candidates)) == 1
+        assert len(clips.candidates[0]) > 1

@@ -191,6 +191,13 @@ def test_autocast_computes_in_bfloat16(tmp_path):
     assert kinds == {torch.bfloat16}
 
 
+def test_a_fit_trains_one_recipe(tmp_path):
+    ctx = context(tmp_path)
+    ctx.train(recipe(network(), epochs=1))
+    with pytest.raises(RuntimeError, match="a fit trains one recipe"):
+        ctx.train(recipe(network(), epochs=1))
+
+
 # -- interruptions ---------------------------------------------------------------------------------------------------
 
 

@@ -145,6 +145,7 @@ class ResolvedSystem:
     profile: str
     members: tuple[ResolvedMember, ...]
     ensembler: Mapping[str, Any]
+    ensembler_source: str
     transductive: bool
     nodes: tuple[Node, ...] = field(repr=False, compare=False)
     profile_changes: Mapping[str, Any] = field(default_factory=dict)
@@ -167,7 +168,8 @@ def _document(detector: ResolvedDetector) -> dict[str, Any]:
         "name": detector.name,
         "scope": detector.scope,
         "config": dict(detector.config),
-        "frontend": dict(detector.frontend),
+        # A row of a leaderboard survives a change of code, which supersedes its results.
+        "frontend": {name: value for name, value in detector.frontend.items() if name != "source"},
         "uses": {role: _document(used) for role, used in detector.uses.items()},
     }
 
@@ -202,7 +204,8 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
             fix=f"its profiles are: {', '.join(known)}",
         )
     tree = [_Branch.of(host, member.detector, member.label, member.config) for member in spec.members]
-    ensembler = host.get("ensembler", spec.ensembler).spec
+    fuser = host.get("ensembler", spec.ensembler)
+    ensembler = fuser.spec
     ensembler_node = Node.of("ensembler", {"ensembler"}, ensembler.config)
     nodes = [ensembler_node, *(node for branch in tree for node in branch.nodes())]
     changed = dict(spec.profiles.get(profile, {}))
@@ -232,6 +235,7 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
         ),
         ensembler={"name": ensembler.name, "target": ensembler.target, "config": ensembler_node.document()}
         | {"config_type": lazy_name(ensembler.config)},
+        ensembler_source=fuser.source,
         transductive=ensembler.transductive,
         nodes=tuple(nodes),
         profile_changes=changed,
@@ -261,6 +265,7 @@ class _Branch:
     source: str
     node: Node
     frontend: FrontendSpec
+    frontend_source: str
     frontend_node: Node
     uses: dict[str, _Branch]
 
@@ -270,7 +275,8 @@ class _Branch:
             raise BenchError(f"detectors use one another in a circle: {' -> '.join((*users, name))}")
         entry = host.get("detector", name)
         spec: DetectorSpec = entry.spec
-        frontend: FrontendSpec = host.get("frontend", spec.frontend).spec
+        heard = host.get("frontend", spec.frontend)
+        frontend: FrontendSpec = heard.spec
         node = Node.of(label, {label, name, "detector"}, spec.config)
         for option, value in config.items():
             if not option.startswith("frontend."):
@@ -283,7 +289,7 @@ class _Branch:
             if option.startswith("frontend."):
                 frontend_node.put(option.removeprefix("frontend."), value, "member")
         uses = {use.role: cls.of(host, use.detector, use.detector, {}, (*users, name)) for use in spec.uses}
-        return cls(spec, entry.plugin.name, entry.plugin.source, node, frontend, frontend_node, uses)
+        return cls(spec, entry.plugin.name, entry.source, node, frontend, heard.source, frontend_node, uses)
 
     def nodes(self) -> Iterable[Node]:
         yield self.node
@@ -306,6 +312,7 @@ class _Branch:
                 "name": self.frontend.name,
                 "target": self.frontend.target,
                 "version": self.frontend.version,
+                "source": self.frontend_source,
                 "config_type": lazy_name(self.frontend.config),
                 "config": self.frontend_node.document(),
             },

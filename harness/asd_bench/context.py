@@ -34,7 +34,14 @@ class EventLog:
         self.path = path
 
     def write(self, kind: str, step: int | None, values: Mapping[str, float]) -> None:
-        line = json.dumps({"time": time.time(), "kind": kind, "step": step, "values": dict(values)})
+        line = json.dumps(
+            {
+                "time": time.time(),
+                "kind": kind,
+                "step": step,
+                "values": {name: float(value) for name, value in values.items()},
+            }
+        )
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -83,6 +90,7 @@ class Context:
     classes: Classes
     events: EventLog
     upstream: Mapping[str, Mapping[str, UpstreamFit]] = field(default_factory=dict)
+    _trained: list[Recipe] = field(default_factory=list, repr=False)
 
     def seed_of(self, *axis: Any) -> int:
         """A 63-bit seed for a named axis, e.g. ``seed_of("crops", epoch)``: the same on every machine."""
@@ -97,6 +105,12 @@ class Context:
         """Train a recipe's model in place; see `asd_bench.training`."""
         from asd_bench.training import train
 
+        if self._trained:
+            # Its checkpoints and its axes of randomness are those of the first.
+            raise RuntimeError(
+                "a fit trains one recipe; put what is trained together into one, or use another detector"
+            )
+        self._trained.append(recipe)
         train(recipe, self)
 
     def log(self, step: int | None = None, **values: float) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from asd_bench.context import Context, UpstreamFit
+    from asd_bench.data.classes import Classes
+    from asd_bench.data.clips import Clips
     from asd_bench.frontends import Audio
     from asd_bench.protocols import Detector
 
@@ -149,21 +151,31 @@ def run_fit(document: Mapping[str, Any]) -> FitOutcome:
     """Make a fit, or find it made. Never raises for what a plugin does: that becomes a failed outcome and a record."""
     job = FitJob.of(document)
     start = time.perf_counter()
-    with locked(job.folder):
-        if job.is_done() and not job.rerun:
-            return FitOutcome("skipped", 0.0)
-        try:
-            _make(job)
-        except (Exception, SystemExit) as error:
-            # A detector that calls sys.exit must not end the run, and least of all as if all were well.
-            message = _cause(error, job.spec)
-            # A fit that was finished before stays so: only scoring these clips failed.
-            if not is_done(job.folder, job.spec.key):
-                _write_status(job, "failed", message)
-            with open(job.folder / "log.txt", "a", encoding="utf-8") as log:
-                log.write(traceback.format_exc())
-            return FitOutcome("failed", time.perf_counter() - start, message, traceback.format_exc())
-        return FitOutcome("done", time.perf_counter() - start)
+    try:
+        with locked(job.folder):
+            if job.is_done() and not job.rerun:
+                return FitOutcome("skipped", 0.0)
+            try:
+                _make(job)
+            except (Exception, SystemExit) as error:
+                # A detector that calls sys.exit must not end the run, and least of all as if all were well.
+                return _failed(job, _cause(error, job.spec), time.perf_counter() - start)
+    except OSError as error:
+        # A full or read-only disk, say: nothing can be recorded, but the run can be told.
+        return FitOutcome("failed", time.perf_counter() - start, f"the record of the fit cannot be written: {error}")
+    return FitOutcome("done", time.perf_counter() - start)
+
+
+def _failed(job: FitJob, message: str, seconds: float) -> FitOutcome:
+    """Record the exception that is being handled."""
+    text = traceback.format_exc()
+    with contextlib.suppress(OSError):
+        # A fit that was finished before stays so: only scoring these clips failed.
+        if not is_done(job.folder, job.spec.key):
+            _write_status(job, "failed", message)
+        with open(job.folder / "log.txt", "a", encoding="utf-8") as log:
+            log.write(text)
+    return FitOutcome("failed", seconds, message, text)
 
 
 def _make(job: FitJob) -> None:
@@ -178,7 +190,7 @@ def _make(job: FitJob) -> None:
     device = torch.device(job.device)
     with _logged(folder / "log.txt"), monitored(folder / "events.jsonl", device):
         with clock("data"):
-            train, test, classes = _listen(job, device)
+            train, train_as_test, test, classes = _listen(job, device)
             context = _context(job, device, classes)
             detector = _detector(spec)
         _seed_everything(context)
@@ -192,7 +204,9 @@ def _make(job: FitJob) -> None:
             with clock("save"):
                 _save(detector, folder)
             with clock("score_train"):
-                write_scores(folder / "train_scores.parquet", _scores(detector, train, context, job))
+                write_scores(
+                    folder / "train_scores.parquet", _scores(detector, train.under(train_as_test), context, job)
+                )
         if job.scores_test_clips:
             with clock("score_test"):
                 write_scores(job.scores_path, _scores(detector, test, context, job))
@@ -211,10 +225,11 @@ def _begin(job: FitJob) -> None:
     folder = job.folder
     if job.rerun:
         shutil.rmtree(folder / "work", ignore_errors=True)
-    for name in ("scores", "model"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    # The status first: from here on the fit is not done, whenever this is interrupted.
     for name in ("status.json", "train_scores.parquet", "timing.json", "env.json", "log.txt"):
         (folder / name).unlink(missing_ok=True)
+    for name in ("scores", "model"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     if not (folder / "work").is_dir():
         (folder / "events.jsonl").unlink(missing_ok=True)
     (folder / "work").mkdir(parents=True, exist_ok=True)
@@ -222,8 +237,12 @@ def _begin(job: FitJob) -> None:
     _write_status(job, "running")
 
 
-def _listen(job: FitJob, device: Any) -> tuple[Audio, Audio, Any]:
-    """The training and the test clips in scope as the detector hears them, and the classes."""
+def _listen(job: FitJob, device: Any) -> tuple[Audio, Clips, Audio, Classes]:
+    """What the detector hears: the clips to learn from, how it sees them when they are scored, the test clips, classes.
+
+    Training clips are scored under the view of test clips, without what the protocol hides of those: else their scores
+    would not be what thresholds and standardisation need, the scores of normal clips.
+    """
     from asd_bench.config import build
     from asd_bench.data.classes import Classes
     from asd_bench.data.clips import as_clips, visible
@@ -242,7 +261,9 @@ def _listen(job: FitJob, device: Any) -> tuple[Audio, Audio, Any]:
     train_rows = visible(stores.values(), "train", section, reveals)
     scored = job.scored or tuple(stores)
     test_rows = visible([stores[machine] for machine in scored], "test", section, reveals)
-    classes = Classes.of(train_rows)
+    # A fit of one section of several has one class, whatever the attributes.
+    sections = {machine: int(store.table.section.nunique()) for machine, store in stores.items()}
+    classes = Classes.of(train_rows, sections)
     if len(classes) < spec.min_classes:
         raise BenchError(
             f"the detector '{spec.detector}' needs {spec.min_classes} classes, and {spec.scope_name} has {len(classes)}"
@@ -250,9 +271,10 @@ def _listen(job: FitJob, device: Any) -> tuple[Audio, Audio, Any]:
             fix="choose a detector that needs no classes for this machine, or leave the machine out with --machine",
         )
     key, cache = frontend_key(dict(spec.frontend)), workspace / "cache" / "frames"
+    hidden = visible(stores.values(), "train", section, Reveals(train=reveals.test))
     train = Audio(as_clips(train_rows, "train", classes), train_rows, stores, frontend, key, device, cache)
     test = Audio(as_clips(test_rows, "test", classes), test_rows, stores, frontend, key, device, cache)
-    return train, test, classes
+    return train, as_clips(hidden, "test", classes), test, classes
 
 
 def _context(job: FitJob, device: Any, classes: Any) -> Context:

@@ -6,6 +6,7 @@ disk, memory-mapped; on a GPU they are computed into device memory.
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from asd_bench.data.store import Store
 from asd_bench.errors import BenchError
 from asd_bench.keys import digest, short
 from asd_bench.protocols import Frontend
+from asd_bench.records import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +130,12 @@ class Audio:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def under(self, clips: Clips) -> Audio:
+        """The same sound with another view of its clips; frames that were computed are shared."""
+        other = copy.copy(self)
+        other.clips = clips
+        return other
+
     def waveform(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Samples of the chosen clips.
 
@@ -220,19 +228,35 @@ def cached_store_frames(store: Store, frontend: Frontend, key: str, cache: Path)
     offsets = np.concatenate([[0], np.cumsum([frontend.n_frames(int(n)) for n in lengths], dtype=np.int64)])
     shape = (int(offsets[-1]), frontend.n_features)
     path = cache / short(key) / store.path.parent.name / f"{store.path.name}.f32"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{store.machine}-{'[0-9a-f]' * 12}.f32"):
-            old.unlink(missing_ok=True)
-        handle, work = tempfile.mkstemp(prefix=".frames-", dir=path.parent)
-        os.close(handle)
-        try:
-            _compute(store, lengths, offsets, frontend, np.memmap(work, np.float32, "w+", shape=shape))
-            os.replace(work, path)
-        finally:
-            Path(work).unlink(missing_ok=True)
+    with locked(path.parent / ".locks" / store.machine):
+        if not path.is_file():
+            _compute_file(store, lengths, offsets, frontend, path, shape)
     # Copy-on-write: torch wants writable memory, and no detector can spoil the cache through it.
     return np.memmap(path, np.float32, "c", shape=shape), offsets
+
+
+def _compute_file(
+    store: Store,
+    lengths: np.ndarray,
+    offsets: np.ndarray,
+    frontend: Frontend,
+    path: Path,
+    shape: tuple[int, int],
+) -> None:
+    """Compute a store's frames into a file that is there when it is whole; drop those of the machine's older stores."""
+    # The lock is held: whatever is unfinished was left by a process that was killed.
+    for pattern in (f".frames-{store.machine}-*", f"{store.machine}-{'[0-9a-f]' * 12}.f32"):
+        for old in path.parent.glob(pattern):
+            old.unlink(missing_ok=True)
+    handle, work = tempfile.mkstemp(prefix=f".frames-{store.machine}-", dir=path.parent)
+    try:
+        # A full disk is an error here; a hole in a mapped file would be a fatal signal later.
+        os.posix_fallocate(handle, 0, shape[0] * shape[1] * 4)
+        os.close(handle)
+        _compute(store, lengths, offsets, frontend, np.memmap(work, np.float32, "r+", shape=shape))
+        os.replace(work, path)
+    finally:
+        Path(work).unlink(missing_ok=True)
 
 
 def _compute(store: Store, lengths: np.ndarray, offsets: np.ndarray, frontend: Frontend, out: np.memmap) -> None:
@@ -254,5 +278,5 @@ def _equal_lengths(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def frontend_key(document: dict[str, Any]) -> str:
-    """The key of a frontend's frames: its class, version and resolved configuration."""
-    return digest({name: document[name] for name in ("target", "version", "config")})
+    """The key of a frontend's frames: its class, version, code and resolved configuration."""
+    return digest({name: document[name] for name in ("target", "version", "source", "config")})

@@ -14,6 +14,9 @@ from typing import Any
 #: Version of the numerics in the core (decoding, packing, seeding, scoring): raise it when a score would change.
 NUMERICS = 1
 
+#: Version of what makes a result of scores (metrics, thresholds, intervals): raise it when a number would change.
+METRICS = 1
+
 
 def canonical(value: Any) -> str:
     """Canonical JSON of a value made of mappings, sequences, strings, numbers, booleans and None.

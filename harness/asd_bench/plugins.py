@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import difflib
 import functools
-import hashlib
 import importlib
-import inspect
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points, version
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +22,7 @@ import pluggy
 from asd_bench import hookspecs
 from asd_bench.errors import BenchError
 from asd_bench.hookspecs import PROJECT
+from asd_bench.source import source_of
 from asd_bench.specs import DatasetSpec, DetectorSpec, EnsemblerSpec, FrontendSpec, SystemSpec
 
 #: Built-in plugins, registered like any other, before the installed ones.
@@ -57,19 +55,6 @@ class Plugin:
     version: str
     module: Any = field(repr=False, compare=False)
 
-    @functools.cached_property
-    def source(self) -> str:
-        """sha256 over the plugin's Python source: the entry module's package, or the file of a single-module plugin."""
-        # pluggy takes objects, too: then the module that defines them counts.
-        module: Any = self.module if inspect.ismodule(self.module) else inspect.getmodule(self.module)
-        file = Path(module.__file__)
-        is_package = file.name == "__init__.py" or module.__package__ not in ("", None)
-        files = sorted(file.parent.rglob("*.py")) if is_package else [file]
-        digest = hashlib.sha256()
-        for path in files:
-            digest.update(path.relative_to(file.parent).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-        return digest.hexdigest()
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -89,6 +74,11 @@ class Entry:
 
     spec: Any
     plugin: Plugin
+
+    @property
+    def source(self) -> str:
+        """Hash of the plugin's code and of what the spec's target is in."""
+        return source_of(self.plugin.module, [self.spec.target])
 
 
 class Host:

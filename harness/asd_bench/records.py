@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -121,7 +122,10 @@ def read_json(path: Path) -> dict[str, Any]:
         BenchError: it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError("it holds no mapping")
+        return document
     except (OSError, ValueError) as error:
         raise BenchError(
             f"the record cannot be read: {error}", where=path, fix="delete its folder and run again"
@@ -151,11 +155,12 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 def is_done(fit: Path, key: str) -> bool:
     """Whether the folder holds a finished fit of that very key. Failures never satisfy a key."""
-    status = fit / "status.json"
-    if not status.is_file():
+    try:
+        status = read_json(fit / "status.json")
+    except BenchError:
+        # Missing, or damaged: then it is made again.
         return False
-    document = read_json(status)
-    return document["state"] == "done" and document["key"] == key
+    return status.get("state") == "done" and status.get("key") == key
 
 
 @contextlib.contextmanager
@@ -188,6 +193,30 @@ def write_bundle(path: Path, workspace: Workspace, folders: Iterable[Path]) -> N
         ) from error
 
 
+def _take_in(folder: Path, target: Path) -> None:
+    """Put a bundle's record where it belongs, unless a whole one is there; add scores that a whole one lacks."""
+    with locked(target):
+        if not _is_whole(target):
+            for old in target.iterdir():
+                if old.name != ".lock":
+                    shutil.rmtree(old) if old.is_dir() else old.unlink()
+            for file in folder.iterdir():
+                os.rename(file, target / file.name)
+        elif (folder / "scores").is_dir():
+            for scores in (folder / "scores").iterdir():
+                (target / "scores").mkdir(exist_ok=True)
+                os.replace(scores, target / "scores" / scores.name)
+
+
+def _is_whole(record: Path) -> bool:
+    """Whether a folder holds a result, or a finished fit."""
+    with contextlib.suppress(BenchError):
+        if (record / "status.json").is_file():
+            return read_json(record / "status.json").get("state") == "done"
+        return "key" in read_json(record / "result.json")
+    return False
+
+
 def unpack_bundle(path: Path, workspace: Workspace) -> tuple[list[Path], list[Path]]:
     """Put a bundle's fits and results into the workspace; those that are there already stay.
 
@@ -209,10 +238,7 @@ def unpack_bundle(path: Path, workspace: Workspace) -> tuple[list[Path], list[Pa
             if not fits and not results:
                 raise BenchError("holds no fit and no result", where=path)
             for folder in (*fits, *results):
-                target = workspace.path / folder.relative_to(unpacked)
-                if not target.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    os.rename(folder, target)
+                _take_in(folder, workspace.path / folder.relative_to(unpacked))
             return (
                 [workspace.path / folder.relative_to(unpacked) for folder in fits],
                 [workspace.path / folder.relative_to(unpacked) for folder in results],

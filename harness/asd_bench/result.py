@@ -15,7 +15,7 @@ from asd_bench import records
 from asd_bench.config import build
 from asd_bench.errors import BenchError
 from asd_bench.fit import FitJob
-from asd_bench.keys import digest
+from asd_bench.keys import METRICS, digest
 from asd_bench.plan import ResultPlan
 from asd_bench.plugins import resolve
 from asd_bench.protocols import Scores
@@ -87,13 +87,13 @@ def result_key(plan: ResultPlan) -> str:
     truth = plan.dataset.truth(plan.machines)
     return digest(
         {
-            "format": FORMAT,
+            "format": [FORMAT, METRICS],
             "rule": plan.dataset.spec.rule,
             "dataset": [plan.dataset.name, plan.dataset.spec.version, _options(plan)],
             "system": plan.system.spec.name,
             "profile": plan.system.profile,
             "seed": plan.seed,
-            "ensembler": plan.system.ensembler,
+            "ensembler": [plan.system.ensembler, plan.system.ensembler_source],
             "members": {
                 member.label: [member.component, sorted(job.score_key for job in plan.fits[member.label])]
                 for member in plan.system.members
@@ -118,7 +118,7 @@ def make_result(plan: ResultPlan, workspace: Workspace, remake: bool) -> Path:
     key = result_key(plan)
     folder = workspace.result(plan.dataset.name, plan.system.spec.name, key)
     with records.locked(folder):
-        if (folder / "result.json").is_file() and not remake:
+        if _is_made(folder, key) and not remake:
             return folder
         fused = fuse(plan, plan.machines)
         evaluation = evaluate(plan, fused)
@@ -126,6 +126,14 @@ def make_result(plan: ResultPlan, workspace: Workspace, remake: bool) -> Path:
         records.write_scores(folder / "train_scores.parquet", fused.train)
         records.write_json(folder / "result.json", _document(plan, key, fused, evaluation))
     return folder
+
+
+def _is_made(folder: Path, key: str) -> bool:
+    try:
+        return records.read_json(folder / "result.json").get("key") == key
+    except BenchError:
+        # Missing, or damaged: then it is made again.
+        return False
 
 
 # -- fusing ------------------------------------------------------------------------------------------------------------

@@ -181,13 +181,13 @@ def _make(
         folder = make_result(result, workspace, remake)
         if remake or not (folder / "plots").is_dir():
             draw_result(folder)
+        document = records.read_json(folder / "result.json")
     except Exception as error:
         # An ensembler is a plugin's too: whatever it raises, the other results are made.
         cause = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
         report.failures.append(f"{result.label}: {cause}")
         display.result_failed(result, cause)
         return
-    document = records.read_json(folder / "result.json")
     report.results.append(folder)
     display.result_made(result, document)
     host.tell("asd_result", result=ResultMade(document["key"], folder, document))
@@ -238,6 +238,9 @@ class _Tail:
         path = job.folder / "events.jsonl"
         if not path.is_file():
             return
+        if path.stat().st_size < position:
+            # The fit was begun again, with a log of its own.
+            position = 0
         with open(path, "rb") as file:
             file.seek(position)
             chunk = file.read()

@@ -241,6 +241,8 @@ def suite_of(path: Path) -> dict[str, Any]:
     for name in ("systems", "datasets"):
         if not document.get(name):
             raise BenchError(f"the suite names no {name}", where=path)
+    if not isinstance(document.get("set") or {}, dict):
+        raise BenchError("the suite's 'set' must be a mapping of parts to their options", where=path)
     lists = {
         name: tuple(value if isinstance(value, list) else [value])
         for name, value in document.items()

@@ -115,6 +115,7 @@ def test_a_suite_is_systems_by_datasets_by_seeds(run, tmp_path):
         ("systems: [mel-knn]\n", "the suite names no datasets"),
         ("systems: [mel-knn]\ndataset: synthetic\n", "no entry 'dataset'; did you mean 'datasets'"),
         ("- mel-knn\n", "must hold a mapping"),
+        ("systems: [mel-knn]\ndatasets: synthetic\nset: [1]\n", "'set' must be a mapping"),
         ("systems: [", "is no valid YAML"),
     ],
 )
@@ -162,6 +163,7 @@ def test_a_fit_that_fails_is_code_1_and_the_others_are_kept(run):
         ((*SYNTHETIC, "--machine", "fann"), "no machine type 'fann'; did you mean 'fan'?"),
         ((*SYNTHETIC, "--seeds", "one"), "no list of seeds"),
         ((*SYNTHETIC, "--seeds", "4-0"), "no list of seeds"),
+        ((*SYNTHETIC, "--machine", ""), "names nothing"),
         ((*SYNTHETIC, "--executor", "proces"), "no executor is called 'proces'; did you mean 'process'?"),
         ((*SYNTHETIC, "--executor", "inline", "--workers", "2"), "inline executor makes one fit at a time"),
         ((*SYNTHETIC, "--config", "nowhere.yaml"), "cannot be read"),

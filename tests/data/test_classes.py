@@ -43,3 +43,10 @@ def test_a_machine_without_attributes_is_one_class():
 def test_machines_with_different_rules_live_side_by_side():
     train = table(("fan", "00", "x"), ("fan", "01", "y"), ("pump", "00", "p"), ("pump", "00", "q"))
     assert Classes.of(train).names == ("fan/00", "fan/01", "pump/00/p", "pump/00/q")
+
+
+def test_one_section_of_several_is_one_class_whatever_its_attributes():
+    """What a fit of section scope sees of a 2022 machine."""
+    classes = Classes.of(table(("fan", "01", "a"), ("fan", "01", "b")), sections={"fan": 3})
+    assert classes.names == ("fan/01",)
+    assert classes.rules == {"fan": "section"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import soundfile
 
+from asd_bench.data.audio_file import decode
 from asd_bench.data.classes import Classes
 from asd_bench.data.clips import as_clips, content, visible
 from asd_bench.specs import Reveals
@@ -113,16 +114,25 @@ def test_truth_comes_from_the_names(toy2023, read2023):
     assert truth.domain.tolist() == ["target" if "_target_" in path else "source" for path in truth.path]
 
 
-def test_two_processes_may_pack_at_once(toy2023, read2023, monkeypatch):
-    """The one that comes second finds the other's store where it wants to put its own."""
-    rename = os.rename
+def test_several_may_pack_at_once_and_one_does(toy2023, read2023, monkeypatch):
+    decoded = []
 
-    def late(source, target):
-        monkeypatch.setattr("asd_bench.data.store.os.rename", rename)
-        shutil.copytree(source, target)
-        rename(source, target)
+    def counting(path, rate):
+        decoded.append(path.name)
+        return decode(path, rate)
 
-    monkeypatch.setattr("asd_bench.data.store.os.rename", late)
-    dataset = read2023(toy2023)
-    assert len(dataset.stores["fan"].table) == 14
-    assert [path.name for path in dataset.stores["fan"].path.parent.iterdir()] == [dataset.stores["fan"].path.name]
+    monkeypatch.setattr("asd_bench.data.store.decode", counting)
+    with ThreadPoolExecutor(4) as pool:
+        datasets = list(pool.map(read2023, [toy2023] * 4))
+    assert len({dataset.stores["fan"].path for dataset in datasets}) == 1
+    assert sorted(decoded) == sorted(path.name for path in (toy2023 / "fan").rglob("*.wav"))
+
+
+def test_what_a_killed_process_left_is_removed(toy2023, read2023):
+    store = read2023(toy2023).stores["fan"].path
+    left = store.parent / ".packing-fan-abc"
+    left.mkdir()
+    (left / "raw.i16").write_bytes(b"half")
+    soundfile.write(next((toy2023 / "fan" / "test").iterdir()), np.arange(8000, dtype=np.int16), RATE)
+    assert read2023(toy2023).stores["fan"].path != store
+    assert not left.exists()

@@ -94,6 +94,13 @@ def main() -> None:
         click.secho("error: ", fg="red", bold=True, nl=False, err=True)
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        if debug:
+            raise
+        # A full disk, a folder without permission: the system's own words and the file say what is wrong.
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_FAILED_FITS)
     except click.Abort:
         click.echo("\ninterrupted; the same command goes on where this one stopped", err=True)
         sys.exit(130)

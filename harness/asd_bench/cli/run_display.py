@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -80,7 +81,7 @@ class RunDisplay:
             clips = sum(len(store.table) for store in dataset.stores.values())
             self.console.print(f"[bold]{dataset.name}[/]  {', '.join(dataset.machines)}: {clips:,} clips")
             for note in dataset.notes:
-                self.console.print(f"  [yellow]note:[/] {note}")
+                self.console.print(f"  [yellow]note:[/] {escape(note)}")
         for system in session.systems:
             if system.profile_changes:
                 changes = ", ".join(f"{name}={value}" for name, value in system.profile_changes.items())
@@ -96,6 +97,9 @@ class RunDisplay:
         if not latest or job.score_key not in self._details:
             return
         values = latest[-1]
+        if not {"epoch", "epochs", "loss", "steps_per_second", "seconds_left"} <= values.keys():
+            # Not of asd_bench.training: a detector may log what it likes.
+            return
         left = datetime.timedelta(seconds=round(values["seconds_left"]))
         text = (
             f"  {job.spec.detector} on {job.spec.scope_name}  epoch {values['epoch']}/{values['epochs']}  "
@@ -148,6 +152,6 @@ class RunDisplay:
             f"fits: {text or 'none'}; results: {len(report.results)}, in {session.workspace.path}", soft_wrap=True
         )
         for problem in session.host.problems:
-            self.console.print(f"[yellow]plugin problem:[/] {problem}")
+            self.console.print(f"[yellow]plugin problem:[/] {escape(str(problem))}")
         if report.results:
             self.console.print("next: asd-bench leaderboard; asd-bench ui")

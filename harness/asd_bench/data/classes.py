@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,15 +27,16 @@ class Classes:
     keys: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, train: pd.DataFrame) -> Classes:
+    def of(cls, train: pd.DataFrame, sections: Mapping[str, int] | None = None) -> Classes:
         """Group training clips: by section where a machine has several, by attribute string where it has one.
 
         Args:
             train: training clips with machine, section and the attributes that the protocol reveals.
+            sections: how many sections each machine has, where the clips are only some of them.
         """
+        counts = sections or train.groupby("machine").section.nunique()
         rules = {
-            machine: "section" if rows.section.nunique() > 1 else "attributes"
-            for machine, rows in train.groupby("machine", sort=True)
+            machine: "section" if counts[machine] > 1 else "attributes" for machine in sorted(train.machine.unique())
         }
         found = {
             _name(row.machine, row.section, row.attributes, rules): (row.machine, row.section)

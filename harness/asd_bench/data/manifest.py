@@ -19,6 +19,9 @@ LISTING = ("path", "machine", "section", "split", "phase", "domain", "attributes
 #: The file that marks a folder of made-up sounds in a year's official layout, written when it is complete.
 SYNTHETIC_MARKER = "SYNTHETIC.json"
 
+#: The same while the folder is being filled, or where filling it was interrupted.
+UNFINISHED_MARKER = "SYNTHETIC.unfinished.json"
+
 #: Called with (what is being done, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
 
@@ -85,4 +88,5 @@ def is_made_up(root: Path, listing: pd.DataFrame) -> bool:
     """Whether any of a listing's clips lies in a folder of made-up sounds, or below one."""
     folders = {path.rpartition("/")[0] for path in listing.path}
     above = {parent for folder in folders for parent in (Path(folder), *Path(folder).parents)}
-    return any((root / folder / SYNTHETIC_MARKER).is_file() for folder in above)
+    markers = (SYNTHETIC_MARKER, UNFINISHED_MARKER)
+    return any((root / folder / marker).is_file() for folder in above for marker in markers)

@@ -24,6 +24,7 @@ from asd_bench.data.audio_file import BadAudio, decode
 from asd_bench.data.manifest import Progress
 from asd_bench.errors import BenchError
 from asd_bench.keys import NUMERICS, digest, short
+from asd_bench.records import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,16 +99,20 @@ def pack(
     target = cache / f"{machine}-{key}"
     if target.is_dir():
         return open_store(target)
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".packing-{machine}-", dir=cache))
-    try:
-        _write(listing, machine, root, work, sample_rate, progress)
-        _publish(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    for old in cache.glob(f"{machine}-*"):
-        if old != target and len(old.name) == len(target.name):
-            shutil.rmtree(old, ignore_errors=True)
+    with locked(cache / ".locks" / machine):
+        if not target.is_dir():
+            # Under the lock, whatever is unfinished was left by a process that was killed.
+            for left in cache.glob(f".packing-{machine}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            work = Path(tempfile.mkdtemp(prefix=f".packing-{machine}-", dir=cache))
+            try:
+                _write(listing, machine, root, work, sample_rate, progress)
+                os.rename(work, target)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        for old in cache.glob(f"{machine}-*"):
+            if old != target and len(old.name) == len(target.name):
+                shutil.rmtree(old, ignore_errors=True)
     return open_store(target)
 
 
@@ -118,15 +123,6 @@ def _state(path: Path) -> list[int] | None:
         # A dangling link, say: decoding will say what is wrong with it.
         return None
     return [stat.st_size, stat.st_mtime_ns]
-
-
-def _publish(work: Path, target: Path) -> None:
-    try:
-        os.rename(work, target)
-    except OSError:
-        # Another process packed the same files in the meantime: theirs is as good.
-        if not target.is_dir():
-            raise
 
 
 def _write(listing: pd.DataFrame, machine: str, root: Path, work: Path, sample_rate: int, progress: Progress) -> None:

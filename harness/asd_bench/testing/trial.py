@@ -105,7 +105,7 @@ class Trial:
         import torch
 
         device = torch.device(job.device)
-        _, test, classes = fit._listen(job, device)
+        _, _, test, classes = fit._listen(job, device)
         detector = UpstreamFit(job.spec.scope_name, job.folder).detector
         return detector.score(test, fit._context(job, device, classes))
 

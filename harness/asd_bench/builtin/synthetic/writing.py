@@ -17,7 +17,7 @@ from asd_bench.builtin.synthetic.machines import OperatingPoint
 from asd_bench.builtin.synthetic.options import GENERATOR_VERSION
 from asd_bench.builtin.synthetic.signals import RATE
 from asd_bench.builtin.synthetic.sounds import Clip, Conditions, operating_point, render
-from asd_bench.data.manifest import SYNTHETIC_MARKER
+from asd_bench.data.manifest import SYNTHETIC_MARKER, UNFINISHED_MARKER
 from asd_bench.errors import BenchError
 
 #: (machine, section) -> its clips.
@@ -64,7 +64,11 @@ def write_clips(
     paths = [layout.path(clip, point) for clip, point in placed]
     _refuse_other_clips(root, paths)
 
-    marker = root / SYNTHETIC_MARKER
+    root.mkdir(parents=True, exist_ok=True)
+    # From the first clip on the folder says that its sounds are made up, and only with the last that it is complete.
+    marker, unfinished = root / SYNTHETIC_MARKER, root / UNFINISHED_MARKER
+    content = {"generator_version": GENERATOR_VERSION, "year": year, **about}
+    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     marker.unlink(missing_ok=True)
     for folder in {(root / path).parent for path in paths}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,10 +87,6 @@ def write_clips(
         pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the clips that are still to come
     if layout.attribute_tables:
         _write_attribute_tables(root, [(path, clip, point) for path, (clip, point) in zip(paths, placed, strict=True)])
-
-    content = {"generator_version": GENERATOR_VERSION, "year": year, **about}
-    unfinished = marker.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(marker)
 
 
