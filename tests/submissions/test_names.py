@@ -118,7 +118,7 @@ def test_every_rule_has_its_names():
     assert [year.year for year in YEARS.values()] == list(RULES)
 
 
-@pytest.mark.parametrize("dataset", DATASETS.keys() & YEARS.keys())
+@pytest.mark.parametrize("dataset", sorted(DATASETS.keys() & YEARS.keys()))
 def test_development_sections_and_counts_are_the_datasets(dataset):
     year, declared = YEARS[dataset], DATASETS[dataset]
     assert {machine: set(sections) for machine, sections in year.machines["dev"].items()} == {
