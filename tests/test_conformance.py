@@ -93,6 +93,7 @@ BAD = {
     "bad-wears": ("another process", "is another"),
     "bad-counts-clips": ("other order", "is another"),
     "bad-transductive": ("other order", "is another"),
+    "bad-own-neighbour": ("training scores", "all have the same"),
     "bad-inverted": ("easy anomalies", "turned round it would be above"),
     "bad-unseeded": ("same seed", "is another"),
 }

@@ -145,6 +145,14 @@ def _easy_anomalies(trial: Trial) -> Iterator[str]:
             yield f"'{component}' finds plain faults with a mean AUC of {mean:.2f}, less than {EASY_AUC}{hint}"
 
 
+def _training_scores(trial: Trial) -> Iterator[str]:
+    for job in _scoring(trial):
+        scores = trial.train_scores(job)
+        for component in trial.detector.components:
+            if scores[component].nunique() == 1 < len(scores):
+                yield f"{job.spec.scope_name}: its {len(scores)} training clips all have the same '{component}'"
+
+
 def _same_seed(trial: Trial) -> Iterator[str]:
     for job in trial.jobs:
         model = _contents(job.folder / "model")
@@ -191,6 +199,11 @@ CHECKS = (
         "easy anomalies",
         "a detector whose scores point the wrong way, or nowhere, passes every other check",
         _easy_anomalies,
+    ),
+    Check(
+        "training scores",
+        "thresholds and standardisation come from them; a clip that is its own nearest neighbour tells nothing",
+        _training_scores,
     ),
     Check(
         "same seed",

@@ -32,6 +32,7 @@ CLASSES = {
     "Wears": "changes a little with every clip that it scores",
     "Pickles": "saves itself as a pickle",
     "Inverted": "calls normal clips anomalous",
+    "OwnNeighbour": "finds every training clip beside itself",
 }
 
 
