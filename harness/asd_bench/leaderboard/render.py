@@ -159,10 +159,12 @@ def _score_table(board: Board, rows: Sequence[Standing], notes: Notes, ranks: Se
 
 
 def _score_cell(row: Standing, metric: str, best_printed: str | None, with_interval: bool) -> str:
-    text, sd = emphasised(row.mean(metric), best_printed), row.sd(metric)
-    if sd is not None:
-        text += f" ± {percent(sd)}"
+    text = _with_sd(emphasised(row.mean(metric), best_printed), row.sd(metric))
     return f"{text}<br>{bounds(row.interval(metric))}" if with_interval else text
+
+
+def _with_sd(text: str, sd: float | None) -> str:
+    return text if sd is None else f"{text} ± {percent(sd)}"
 
 
 def _interval_title(rows: Sequence[Standing]) -> str:
@@ -199,7 +201,8 @@ def _stacks(board: Board, rows: Sequence[Standing], machine: str, section: str, 
     for metric in board.parts:
         means = [row.mean(metric, machine, section) for row in rows]
         top = best(means) if mark_best else None
-        columns.append([emphasised(mean, top) for mean in means])
+        sds = [row.sd(metric, machine, section) for row in rows]
+        columns.append([_with_sd(emphasised(mean, top), sd) for mean, sd in zip(means, sds, strict=True)])
     cells = zip(*columns, strict=True)
     return [NONE if set(cell) == {NONE} else "<br>".join(cell) for cell in cells]
 

@@ -67,9 +67,9 @@ class Standing:
         values = self._values(metric, machine, section)
         return None if values is None else statistics.fmean(values)
 
-    def sd(self, metric: str) -> float | None:
-        """An overall metric's sample standard deviation over the seeds; None for a single seed."""
-        values = self._values(metric, ALL, ALL)
+    def sd(self, metric: str, machine: str = ALL, section: str = ALL) -> float | None:
+        """A metric's sample standard deviation over the seeds; None for a single seed."""
+        values = self._values(metric, machine, section)
         return None if values is None or len(values) < 2 else statistics.stdev(values)
 
     def interval(self, metric: str) -> tuple[float, float] | None:
