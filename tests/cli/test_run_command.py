@@ -172,3 +172,11 @@ def test_a_fit_that_fails_is_code_1_and_the_others_are_kept(run):
 )
 def test_usage_errors_are_code_2_and_say_what_to_do(words, message, run):
     assert message in str(run(*words, code=2).exception)
+
+
+def test_nothing_of_the_display_goes_into_a_fits_log(run, workspace):
+    """A fit in this process has its prints sent to its log; the progress display must not follow them there."""
+    run(*SYNTHETIC, "--on-existing", "rerun")
+    logs = [path.read_text() for path in workspace.glob("fits/knn/*/log.txt")]
+    assert logs
+    assert not any("fits" in log or "knn on" in log for log in logs)

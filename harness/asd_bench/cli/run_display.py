@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def display_on(as_json: bool) -> Iterator[RunDisplay]:
     """A display on the terminal; on standard error where standard output is for JSON."""
-    console = Console(stderr=as_json, highlight=False)
+    # The stream as it is now: while a fit runs in this process, sys.stdout is the fit's log.
+    console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -102,7 +104,7 @@ class RunDisplay:
             return
         left = datetime.timedelta(seconds=round(values["seconds_left"]))
         text = (
-            f"  {job.spec.detector} on {job.spec.scope_name}  epoch {values['epoch']}/{values['epochs']}  "
+            f"  {job.spec.detector} on {job.spec.scope_name}  epoch {values['epoch']:.0f}/{values['epochs']:.0f}  "
             f"loss {values['loss']:.4g}  {values['steps_per_second']:.0f} steps/s  {left} left"
         )
         self.progress.update(
