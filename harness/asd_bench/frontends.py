@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -261,13 +262,31 @@ def _compute_file(
 
 def _compute(store: Store, lengths: np.ndarray, offsets: np.ndarray, frontend: Frontend, out: np.memmap) -> None:
     starts = store.table.offset.to_numpy(np.int64)
-    for rows in _equal_lengths(lengths, CPU_BATCH):
+
+    def batch(rows: np.ndarray) -> None:
         wave = np.stack([store.audio[starts[row] : starts[row] + lengths[row]] for row in rows])
-        with torch.inference_mode():
-            frames = frontend(torch.from_numpy(wave)).numpy()
-        for number, row in enumerate(rows):
-            out[offsets[row] : offsets[row + 1]] = frames[number]
+        for row, frames in zip(rows, apply_on_one_core(frontend, wave), strict=True):
+            out[offsets[row] : offsets[row + 1]] = frames
+
+    run_side_by_side(batch, _equal_lengths(lengths, CPU_BATCH))
     out.flush()
+
+
+def run_side_by_side(work: Callable[[np.ndarray], None], batches: Iterable[np.ndarray]) -> None:
+    """Do some work for every batch, as many batches at a time as this process has threads for torch."""
+    with ThreadPoolExecutor(torch.get_num_threads(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for _ in pool.map(work, batches):
+            pass
+
+
+def apply_on_one_core(frontend: Frontend, wave: np.ndarray) -> np.ndarray:
+    """A frontend's frames, float32 of shape (clips, frames, features), from int16 waveforms of equal length.
+
+    Called from several threads with one batch each. A transform of a few clips is too little work to be shared among
+    threads: they would spend their time waking one another. So the numbers do not depend on how many there are, either.
+    """
+    with torch.inference_mode():
+        return frontend(torch.from_numpy(wave)).numpy()
 
 
 def _equal_lengths(lengths: np.ndarray, size: int) -> Iterator[np.ndarray]:
