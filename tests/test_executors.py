@@ -21,7 +21,7 @@ from asd_bench.plan import Planner
 from asd_bench.records import Workspace, read_json
 from asd_bench.testing import Outcome, run_systems
 from asd_bench.testing.running import loaded_host
-from asd_bench.threads import VARIABLES, thread_environment
+from asd_bench.threads import SPINS, VARIABLES, thread_environment
 
 #: Seconds after which a fit that hangs is given up, and in which an executor must have closed.
 PATIENCE = 2.0
@@ -200,10 +200,11 @@ def test_no_thread_outlives_its_executor(job):
 
 
 def test_workers_sleep_while_they_wait_and_share_the_cores(monkeypatch):
-    for name in ("OMP_WAIT_POLICY", *VARIABLES):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", *VARIABLES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert thread_environment(2) == {"OMP_WAIT_POLICY": "PASSIVE", **dict.fromkeys(VARIABLES, "4")}
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS}
+    assert thread_environment(2) == {**waiting, **dict.fromkeys(VARIABLES, "4")}
     assert thread_environment(100)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert thread_environment(2)["OMP_NUM_THREADS"] == "7"
