@@ -14,15 +14,9 @@ from asd_bench.builtin.synthetic.dataset import write_dataset
 from asd_bench.config import layer_from_pairs
 from asd_bench.plugins import host
 from asd_bench.session import Request, Session
+from asd_bench.testing.running import Display
 
 SIZES = {"n_train": 8, "n_target_train": 2, "n_normal": 4, "n_anomaly": 4, "seconds": 1.0}
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    def __getattr__(self, name):
-        return lambda *args, **kwargs: None
 
 
 def run(root: Path, workspace: Path, *more: str) -> Session:
@@ -38,8 +32,8 @@ def run(root: Path, workspace: Path, *more: str) -> Session:
         tracking=False,
     )
     session = Session(request)
-    session.prepare(Quiet())
-    report = session.run(Quiet())
+    session.prepare(Display())
+    report = session.run(Display())
     assert not report.failures
     return session
 

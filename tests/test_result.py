@@ -16,27 +16,21 @@ from asd_bench.builtin.synthetic.dataset import write_dataset
 from asd_bench.config import layer_from_pairs
 from asd_bench.plugins import host
 from asd_bench.session import Request, Session
+from asd_bench.testing.running import Display
 
 SIZES = {"n_train": 12, "n_target_train": 2, "n_normal": 6, "n_anomaly": 6, "seconds": 1.0}
-
-
-class Quiet:
-    """A display that shows nothing."""
-
-    def __getattr__(self, name):
-        return lambda *args, **kwargs: None
 
 
 def session_of(workspace: Path, *pairs: str, **request) -> Session:
     layer = layer_from_pairs([*(f"dataset.{name}={value}" for name, value in SIZES.items()), *pairs])
     defaults = {"systems": ("mel-knn",), "datasets": ("synthetic2023",), "device": "cpu", "tracking": False}
     session = Session(Request(**{**defaults, **request}, layers=(layer,), workspace=workspace))
-    session.prepare(Quiet())
+    session.prepare(Display())
     return session
 
 
 def results(session: Session) -> list[dict]:
-    report = session.run(Quiet())
+    report = session.run(Display())
     assert not report.failures
     return [records.read_json(folder / "result.json") for folder in report.results]
 
@@ -178,7 +172,7 @@ def test_a_one_class_test_set_is_named_and_the_scores_are_kept(tmp_path):
     for path in (root / "fan" / "test").glob("*anomaly*"):
         path.unlink()
     session = session_of(tmp_path / "workspace", data_root=root, machines=("fan", "pump"))
-    report = session.run(Quiet())
+    report = session.run(Display())
     assert len(report.failures) == 1
     assert "no anomalous test clips" in report.failures[0]
     assert "machine fan, section 00" in report.failures[0]
