@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import signal
@@ -69,7 +70,12 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process(workspace):
     command = [sys.executable, "-m", "asd_bench.cli", "ui", "--workspace", str(workspace)]
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     process = subprocess.Popen(
-        [*command, "--port", str(port), "--no-browser"], env=environment, stdout=subprocess.PIPE, text=True
+        [*command, "--port", str(port), "--no-browser"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell ignores Ctrl-C, and its children inherit that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
