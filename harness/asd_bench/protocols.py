@@ -87,7 +87,8 @@ class Scores:
 class Ensembler(Protocol):
     """Several members' scores to one. Built as ``Ensembler(config)``.
 
-    All members' scores are in the same order of clips.
+    All members' scores are in the same order of clips. An ensembler may have ``notes``, sentences about what it did
+    that a reader of the result should know; they are asked for when the test clips have been combined.
     """
 
     def __init__(self, config: Any) -> None: ...

@@ -38,11 +38,13 @@ class Fused:
         test: clip_id, machine, section, domain, label, score, decision.
         train: clip_id, machine, section, score.
         thresholds: (machine, section) -> value and method.
+        notes: what the ensembler has to say.
     """
 
     test: pd.DataFrame
     train: pd.DataFrame
     thresholds: Mapping[tuple[str, str], tuple[float, str]]
+    notes: tuple[str, ...] = ()
 
 
 def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
@@ -72,7 +74,7 @@ def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
         thresholds[machine, section][0] for machine, section in zip(fused_test.machine, fused_test.section, strict=True)
     ]
     labelled = _with_truth(fused_test.assign(decision=(fused_test.score > limit).astype(int)), plan, machines)
-    return Fused(labelled, fused_train, thresholds)
+    return Fused(labelled, fused_train, thresholds, tuple(getattr(ensembler, "notes", ())))
 
 
 def evaluate(plan: ResultPlan, fused: Fused) -> Evaluation:
@@ -279,7 +281,7 @@ def _document(plan: ResultPlan, key: str, fused: Fused, evaluation: Evaluation) 
         "ranked": not reasons,
         "unranked_because": reasons,
         "flags": _flags(plan),
-        "notes": [note for machine in plan.machines for note in dataset.stores[machine].notes],
+        "notes": [*fused.notes, *(note for machine in plan.machines for note in dataset.stores[machine].notes)],
         "omega_is_official": evaluation.rule.official_omega,
         "metrics": {
             "overall": {row.metric: row.value for row in evaluation.overall.itertuples()},
