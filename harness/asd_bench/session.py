@@ -160,18 +160,28 @@ class Session:
 
     def _executor(self) -> Executor:
         request = self.request
-        name = request.executor or ("process" if request.workers > 1 or request.fit_timeout else "inline")
+        name = request.executor or self._default_executor()
         if name == "inline" and (request.workers > 1 or request.fit_timeout):
             raise BenchError(
                 "the inline executor makes one fit at a time, in this process", fix="use --executor process"
             )
+        if name == "streams" and request.fit_timeout:
+            raise BenchError(
+                "the streams executor cannot give up a fit: it runs in this process", fix="use --executor process"
+            )
         options = {"workers": request.workers, "timeout": request.fit_timeout}
         executor = self.host.first("asd_make_executor", name=name, options=options)
         if executor is None:
-            raise BenchError(
-                f"no executor is called '{name}'{did_you_mean(name, ['inline', 'process'])}{self.host.broken()}"
-            )
+            hint = did_you_mean(name, ["inline", "process", "streams"])
+            raise BenchError(f"no executor is called '{name}'{hint}{self.host.broken()}")
         return executor
+
+    def _default_executor(self) -> str:
+        request = self.request
+        if request.workers == 1 and not request.fit_timeout:
+            return "inline"
+        on_gpu = any(job.device.startswith("cuda") for job in self.plan.jobs.values())
+        return "streams" if on_gpu and not request.fit_timeout else "process"
 
     def _refuse_existing(self) -> None:
         there = [job for job in self.plan.jobs.values() if job.is_done()]

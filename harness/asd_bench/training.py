@@ -7,14 +7,16 @@ that is already on the device, and an interrupted training goes on bit for bit: 
 optimiser and a position, and plans are drawn again.
 
 Nothing in a step waits for the device: losses stay there and are looked at about once a second, which is when progress
-is shown, divergence noticed and checkpoints written.
+is shown, divergence noticed and checkpoints written. On a GPU steps are replayed from a CUDA graph
+(`asd_bench.capture`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from asd_bench import records
+from asd_bench import records, turns
+from asd_bench.capture import Steps, own_stream
 from asd_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -53,9 +56,11 @@ class Adam:
     weight_decay: float = 0.0
     decoupled: bool = False
 
-    def build(self, parameters: Any) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[torch.nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
+        """The optimiser, on a CUDA device in a form that can be captured."""
         kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        return kind(parameters, self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay)
+        form = {"foreach": True, "capturable": True} if device.type == "cuda" else {}
+        return kind(parameters, self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, **form)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +72,15 @@ class Sgd:
     weight_decay: float = 0.0
     nesterov: bool = False
 
-    def build(self, parameters: Any) -> torch.optim.Optimizer:
+    def build(self, parameters: Iterable[torch.nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
+        """The optimiser, on a CUDA device in a form that can be captured."""
         return torch.optim.SGD(
-            parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, nesterov=self.nesterov
+            parameters,
+            self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.nesterov,
+            fused=True if device.type == "cuda" else None,
         )
 
 
@@ -88,6 +99,10 @@ class Recipe:
         tables: values that change while training, by name: arrays with one value per epoch or per step of all epochs.
             ``lr`` (and ``beta1``, ``beta2`` of Adam) go to the optimiser, others to the batch.
         autocast: whether the loss is computed in bfloat16 where torch deems it safe.
+        capture: whether a GPU may replay the step from a CUDA graph. It repeats what one call of ``loss`` did, so that
+            is to be the same work on shapes of the same size every time, without a question to the device
+            (``.item()``, a mask as an index) and without tensors from the host. One that cannot be captured runs
+            eagerly, and the fit's log says so.
     """
 
     model: torch.nn.Module
@@ -97,6 +112,7 @@ class Recipe:
     optimizer: Adam | Sgd
     tables: Mapping[str, np.ndarray] = field(default_factory=dict)
     autocast: bool = False
+    capture: bool = True
 
 
 def batches(n: int, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -137,40 +153,40 @@ class _Training:
         self.recipe = recipe
         self.ctx = ctx
         self.model = recipe.model.to(ctx.device)
-        self.optimizer = recipe.optimizer.build(self.model.parameters())
+        self.optimizer = recipe.optimizer.build(self.model.parameters(), ctx.device)
+        self.steps = Steps(recipe, self.optimizer, ctx.device)
         self.checkpoint = _Checkpoint(ctx.workdir / "checkpoint.pt")
         self.epoch = 0
         self.step = 0
-        self.losses: torch.Tensor | None = None
         self.checked = 0
         self.clock = time.perf_counter()
         self.steps_run = 0
-        self.random: dict[str, torch.Tensor] = {}
 
     def run(self) -> None:
-        resumed = self._resume()
-        for epoch in range(self.epoch, self.recipe.epochs):
-            plan = self._plan(epoch)
-            steps = len(next(iter(plan.values())))
-            # Dropout and the like draw from torch's own generators: seeded per epoch, kept in checkpoints.
-            if resumed:
-                self._restore_random()
-            else:
-                torch.manual_seed(self.ctx.seed_of("training", epoch))
-                self.losses = torch.zeros(steps, device=self.ctx.device)
-                self.epoch, self.step, self.checked = epoch, 0, 0
-            resumed = False
-            tables = self._tables(epoch, steps)
-            self.model.train()
-            self._replay(plan, tables, steps)
-            self._look(steps)
-            assert self.losses is not None
-            self.ctx.log(epoch, loss=self.losses.mean().item(), lr=self.optimizer.param_groups[0]["lr"])
-        self.model.eval()
+        with own_stream(self.ctx.device):
+            resumed = self._resume()
+            for epoch in range(self.epoch, self.recipe.epochs):
+                plan = self._plan(epoch)
+                n_steps = len(next(iter(plan.values())))
+                # Dropout and the like draw from torch's own generators: seeded per epoch, kept in checkpoints.
+                if resumed is None:
+                    torch.manual_seed(self.ctx.seed_of("training", epoch))
+                    self.epoch, self.step, self.checked = epoch, 0, 0
+                    self.steps.begin(plan, self._tables(epoch, n_steps))
+                else:
+                    self.steps.begin(plan, self._tables(epoch, n_steps), self.step)
+                    self.steps.losses.copy_(resumed["losses"])
+                    self._restore_random(resumed["random"])
+                    resumed = None
+                self.model.train()
+                self._train_epoch(n_steps)
+                rate = float(self.optimizer.param_groups[0]["lr"])
+                self.ctx.log(epoch, loss=self.steps.losses.mean().item(), lr=rate)
+            self.model.eval()
 
     def _plan(self, epoch: int) -> dict[str, torch.Tensor]:
         drawn = self.recipe.plan(epoch, self.ctx.rng("plan", epoch))
-        plan = {name: torch.as_tensor(rows).to(self.ctx.device) for name, rows in drawn.items()}
+        plan = {name: torch.as_tensor(rows) for name, rows in drawn.items()}
         lengths = {name: len(rows) for name, rows in plan.items()}
         if not lengths or len(set(lengths.values())) != 1 or not min(lengths.values()):
             raise BenchError(
@@ -192,56 +208,31 @@ class _Training:
                 )
         return tables
 
-    def _replay(self, plan: Mapping[str, torch.Tensor], tables: Mapping[str, np.ndarray], steps: int) -> None:
-        assert self.losses is not None
-        given = {
-            name: torch.as_tensor(values, dtype=torch.float32, device=self.ctx.device)
-            for name, values in tables.items()
-            if name not in ("lr", "beta1", "beta2")
-        }
-        looked = time.perf_counter()
-        while self.step < steps:
-            step = self.step
-            self._set_optimizer(tables, step)
-            batch = {name: rows[step] for name, rows in (*plan.items(), *given.items())}
-            self.optimizer.zero_grad()
-            with torch.autocast(self.ctx.device.type, torch.bfloat16, enabled=self.recipe.autocast):
-                loss = self.recipe.loss(batch)
-            loss.backward()
-            self.optimizer.step()
-            self.losses[step] = loss.detach()
-            self.step += 1
-            self.steps_run += 1
-            if time.perf_counter() - looked > LOOK_SECONDS:
-                self._look(steps)
+    def _train_epoch(self, n_steps: int) -> None:
+        while self.step < n_steps:
+            with turns.lent() if self.steps.can_share else contextlib.nullcontext():
                 looked = time.perf_counter()
-
-    def _set_optimizer(self, tables: Mapping[str, np.ndarray], step: int) -> None:
-        for group in self.optimizer.param_groups:
-            if "lr" in tables:
-                group["lr"] = float(tables["lr"][step])
-            if "beta1" in tables or "beta2" in tables:
-                beta1, beta2 = group["betas"]
-                group["betas"] = (
-                    float(tables["beta1"][step]) if "beta1" in tables else beta1,
-                    float(tables["beta2"][step]) if "beta2" in tables else beta2,
-                )
+                while True:
+                    self.steps.make(self.step)
+                    self.step += 1
+                    self.steps_run += 1
+                    if self.step == n_steps or time.perf_counter() - looked > LOOK_SECONDS:
+                        break
+                self.steps.wait()
+            self._look(n_steps)
 
     # -- once a second ---------------------------------------------------------------------------------------------
 
-    def _look(self, steps: int) -> None:
+    def _look(self, n_steps: int) -> None:
         """Check the losses since the last look, show progress, write a checkpoint when it is time."""
-        assert self.losses is not None
-        recent = self.losses[self.checked : self.step]
-        if not len(recent):
-            return
+        recent = self.steps.losses[self.checked : self.step]
         bad = ~torch.isfinite(recent)
         if bad.any():
             self._diverged(self.checked + int(bad.nonzero()[0]))
         self.checked = self.step
         seconds = time.perf_counter() - self.clock
         rate = self.steps_run / seconds
-        left = (self.recipe.epochs - self.epoch) * steps - self.step
+        left = (self.recipe.epochs - self.epoch) * n_steps - self.step
         progress = {"epoch": self.epoch + 1, "epochs": self.recipe.epochs, "loss": recent.mean().item()}
         self.ctx.events.write("progress", None, progress | {"steps_per_second": rate, "seconds_left": left / rate})
         if self.checkpoint.is_due():
@@ -267,28 +258,27 @@ class _Training:
         return {
             "epoch": self.epoch,
             "step": self.step,
-            "losses": self.losses,
+            "losses": self.steps.losses,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": random,
         }
 
-    def _resume(self) -> bool:
+    def _resume(self) -> dict[str, Any] | None:
+        """Take up the last checkpoint; what of it is of use only when its epoch has begun, or None without one."""
         state = self.checkpoint.read(self.ctx.device)
         if state is None:
-            return False
+            return None
         self.epoch, self.step = state["epoch"], state["step"]
         self.checked = self.step
-        self.losses = state["losses"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.random = state["random"]
-        return True
+        return {name: state[name] for name in ("losses", "random")}
 
-    def _restore_random(self) -> None:
-        torch.set_rng_state(self.random["cpu"].cpu())
-        if "gpu" in self.random and self.ctx.device.type == "cuda":
-            torch.cuda.set_rng_state(self.random["gpu"].cpu(), self.ctx.device)
+    def _restore_random(self, random: Mapping[str, torch.Tensor]) -> None:
+        torch.set_rng_state(random["cpu"].cpu())
+        if "gpu" in random and self.ctx.device.type == "cuda":
+            torch.cuda.set_rng_state(random["gpu"].cpu(), self.ctx.device)
 
 
 class _Checkpoint:

@@ -19,4 +19,8 @@ def asd_make_executor(name: str, options: Mapping[str, Any]) -> Executor | None:
         from asd_bench.executors.process import ProcessExecutor
 
         return ProcessExecutor(options["workers"], options["timeout"])
+    if name == "streams":
+        from asd_bench.executors.streams import StreamsExecutor
+
+        return StreamsExecutor(options["workers"])
     return None

@@ -41,7 +41,10 @@ Exit code: 0 all fits are well, 1 some failed, 2 usage or configuration.
 @data_root_option
 @workspace_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--executor", help="inline or process, or a plugin's.  [default: inline; process with several workers]")
+@click.option(
+    "--executor",
+    help="inline, process, streams (threads on one GPU), or a plugin's.  [default: by --workers and device]",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Fits side by side.")
 @click.option("--fit-timeout", type=click.FloatRange(min=0, min_open=True), help="Give a fit up after so many seconds.")
 @click.option(
