@@ -36,6 +36,7 @@ def make_audio(tmp_path, lengths, order=None, frontend=None):
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"clip_id": ids, "path": [f"fan/{name}.wav" for name in ids]}).to_parquet(folder / "files.parquet")
     table = pd.DataFrame({"clip_id": ids, "machine": "fan", "n_samples": lengths, "offset": starts})
+    audio.tofile(folder / "audio.i16")
     store = Store(folder, "fan", table, audio, ())
     order = list(range(len(lengths))) if order is None else order
     text = np.array(["fan"] * len(order))
@@ -143,3 +144,19 @@ def test_frames_on_a_gpu_equal_those_on_the_cpu(tmp_path):
     on_gpu = audio.frames()
     assert on_gpu.values.is_cuda
     assert torch.equal(on_gpu.values.cpu(), on_cpu.values)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 2], [2, 0], [1]])
+def test_samples_of_every_clip_and_segments_of_them(order, tmp_path):
+    lengths = [8, 5, 12]
+    waves = make_audio(tmp_path, lengths, order).waves()
+    starts = np.cumsum([0, *lengths])
+    for position, number in enumerate(order):
+        samples = waves.values[waves.offsets[position] : waves.offsets[position + 1]]
+        assert samples.tolist() == list(range(starts[number], starts[number + 1]))
+    # The last 4 samples of the last clip, and the first 4 of the first.
+    segments = waves.gather(torch.tensor([int(waves.offsets[-1]) - 4, 0]), 4)
+    assert segments.dtype == torch.int16
+    end = int(starts[order[-1] + 1])
+    first = int(starts[order[0]])
+    assert segments.tolist() == [list(range(end - 4, end)), list(range(first, first + 4))]

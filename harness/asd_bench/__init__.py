@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from asd_bench.data.classes import Classes
     from asd_bench.data.clips import Clips
     from asd_bench.executors import Executor
-    from asd_bench.frontends import Audio, Frames, Windows
+    from asd_bench.frontends import Audio, Frames, Waves, Windows
     from asd_bench.protocols import Detector, Ensembler, Frontend, Scores
 
 #: Public names whose modules import numpy or torch: loaded when they are first used.
@@ -46,6 +46,7 @@ _LAZY = {
     "Frontend": "asd_bench.protocols",
     "Scores": "asd_bench.protocols",
     "UpstreamFit": "asd_bench.context",
+    "Waves": "asd_bench.frontends",
     "Windows": "asd_bench.frontends",
 }
 
@@ -72,6 +73,7 @@ __all__ = [
     "SystemSpec",
     "UpstreamFit",
     "Use",
+    "Waves",
     "Windows",
     "hookimpl",
     "option",

@@ -95,6 +95,25 @@ class Windows:
         return overlapping.index_select(0, self.start[index]).unflatten(1, (self.n, n_features))
 
 
+@dataclass(frozen=True)
+class Waves:
+    """The samples of several clips end to end; clips may differ in length.
+
+    Attributes:
+        values: int16 of shape (samples,), on the detector's device.
+        offsets: int64 of shape (clips + 1,); clip i's samples are ``values[offsets[i]:offsets[i + 1]]``.
+    """
+
+    values: torch.Tensor
+    offsets: np.ndarray
+
+    def gather(self, start: torch.Tensor, n: int) -> torch.Tensor:
+        """Segments of n samples, int16 of shape (chosen, n), from the positions of their first samples."""
+        # A view in which the segment that begins at any sample is one row.
+        overlapping = self.values.as_strided((len(self.values) - n + 1, n), (1, 1))
+        return overlapping.index_select(0, start)
+
+
 class Audio:
     """The sound of some clips, as one frontend and device give it.
 
@@ -127,6 +146,7 @@ class Audio:
         self._frontend_key = frontend_key
         self._cache = cache
         self._frames: Frames | None = None
+        self._waves: Waves | None = None
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -154,6 +174,26 @@ class Audio:
             offset = store.table.offset.iat[self._row[row]]
             wave[number, : lengths[number]] = store.audio[offset : offset + lengths[number]]
         return torch.from_numpy(wave).to(self.device), torch.from_numpy(lengths).to(self.device)
+
+    def waves(self) -> Waves:
+        """Every clip's samples, resident on a GPU: for segments that are cut anew in every training step."""
+        if self._waves is None:
+            parts = []
+            for machine in dict.fromkeys(self._machine):
+                store = self._stores[machine]
+                # Copy-on-write, as with frames.
+                audio = np.memmap(store.path / "audio.i16", np.int16, "c")
+                starts = store.table.offset.to_numpy(np.int64)
+                ends = starts + store.table.n_samples.to_numpy(np.int64)
+                rows = self._row[self._machine == machine]
+                if (starts[rows[1:]] == ends[rows[:-1]]).all():
+                    parts.append(audio[starts[rows[0]] : ends[rows[-1]]])
+                else:
+                    parts += [audio[starts[row] : ends[row]] for row in rows]
+            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            offsets = np.concatenate([[0], np.cumsum(self.clips.n_samples, dtype=np.int64)])
+            self._waves = Waves(torch.from_numpy(values).to(self.device), offsets)
+        return self._waves
 
     def transform(self, wave: torch.Tensor) -> torch.Tensor:
         """The frontend on the device: waveforms (clips, samples) to frames (clips, frames, features)."""
