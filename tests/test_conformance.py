@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from asd_bench import BenchError, DatasetSpec, DetectorSpec, EnsemblerSpec, Member, SystemSpec, Use, hookimpl, option
+from asd_bench import (
+    BenchError,
+    DatasetSpec,
+    DetectorSpec,
+    EnsemblerSpec,
+    Member,
+    SystemSpec,
+    TopK,
+    Use,
+    hookimpl,
+    option,
+)
 from asd_bench.plugins import BUILTIN, Host
 from asd_bench.testing import ConformanceError, check_detector, check_plugin
 from asd_bench.testing.checks import Check, NotApplicable, go_through
@@ -261,6 +272,7 @@ BAD_DECLARATIONS = [
     ("configurations", {"asd_detectors": [detector(config=dict)]}, "is no dataclass"),
     ("configurations", {"asd_detectors": [detector(config=Misread)]}, "'none' of detector 'fake-local'.words"),
     ("systems", {"asd_systems": [system(members=(Member("knn"), Member("gmm")))]}, "2 members and no ensembler"),
+    ("systems", {"asd_systems": [system(select=TopK(2))]}, "selects 2 of its 1 members"),
     ("systems", {"asd_systems": [system(members=(Member("no-such"),))]}, "there is no detector called 'no-such'"),
     (
         "systems",

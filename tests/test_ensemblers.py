@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd_bench import Scores
-from asd_bench.builtin.ensemblers import StandardiseConfig, StandardisedMax, StandardisedMean
+from asd_bench import Member, NoConfig, Scores, SystemSpec, TopK, hookimpl
+from asd_bench.builtin.ensemblers import (
+    Max,
+    Mean,
+    MeanProbability,
+    StandardiseConfig,
+    StandardisedMax,
+    StandardisedMean,
+    TransductiveMean,
+)
+from asd_bench.testing.running import loaded_host
 
 
 def scores(values, sections=None, machine="fan"):
@@ -29,7 +38,7 @@ def test_scores_are_standardised_per_section_with_training_statistics(kind, expe
     # Of b in section 01 all training scores are 5: half a unit above them is five floors above.
     assert ensembler.combine(TEST) == pytest.approx(expected)
     assert ensembler.notes == [
-        "the standard deviation of b's training scores is below the floor 0.1, which stands for it, in fan/01"
+        "the standard deviation of b's scores is below the floor 0.1, which stands for it, in fan/01"
     ]
 
 
@@ -59,21 +68,84 @@ def test_a_members_unit_makes_no_difference(kind):
     assert fused(7.0, -3.0) == pytest.approx(fused(1.0, 0.0))
 
 
-def test_the_floor_is_said_in_the_result(run):
-    """A floor above every deviation: with one member the order stays, and the result says what was done."""
-    from asd_bench import Member, SystemSpec, hookimpl
-    from asd_bench.testing.running import loaded_host
+@pytest.mark.parametrize(("kind", "expected"), [(Mean, [4.5, 7.75]), (Max, [6.0, 10.0])])
+def test_scores_of_one_scale(kind, expected):
+    ensembler = kind(NoConfig())
+    ensembler.fit(TRAIN)
+    assert ensembler.combine(TEST) == pytest.approx(expected)
 
+
+def test_mean_probability_by_hand():
+    """Scores of probabilities 0.9 and 0.5, whose mean is 0.7; and of one so certain that 1 - p has no digits left."""
+    odds = {"a": scores([np.log(0.1 / 0.9), -60.0]), "b": scores([0.0, -60.0])}
+    assert MeanProbability(NoConfig()).combine(odds) == pytest.approx([np.log(0.3 / 0.7), -60.0])
+
+
+def test_transductive_statistics_are_those_of_the_clips_that_are_scored():
+    ensembler = TransductiveMean(StandardiseConfig())
+    ensembler.fit(TRAIN)
+    test = {"a": scores([1, 3, 100]), "b": scores([5, 1, 3])}
+    fused = ensembler.combine(test)
+    by_hand = [(part.values - part.values.mean()) / part.values.std() for part in test.values()]
+    assert fused == pytest.approx(np.mean(by_hand, axis=0))
+
+
+def with_systems(*systems):
     class Plugin:
         @hookimpl
         def asd_systems(self):
-            return [SystemSpec(name="floored", summary="s", members=(Member("knn"),), ensembler="standardised-max")]
+            return systems
 
     host = loaded_host()
     host.register(Plugin(), "of this test")
+    return host
+
+
+def test_the_floor_is_said_in_the_result(run):
+    """A floor above every deviation: with one member the order stays, and the result says what was done."""
+    host = with_systems(SystemSpec(name="floored", summary="s", members=(Member("knn"),), ensembler="standardised-max"))
     outcome = run("floored,mel-knn", host=host, machines=("fan",), settings=["ensembler.floor=1e6"]).assert_ok()
     notes = [note for note in outcome.document("floored")["notes"] if "below the floor 1e+06" in note]
     assert len(notes) == 1
     assert "fan/00" in notes[0]
     order = [outcome.scores(name).score.rank().tolist() for name in ("floored", "mel-knn")]
     assert order[0] == order[1]
+
+
+# -- members chosen on labels ------------------------------------------------------------------------------------------
+
+MEMBERS = ("knn", "mahalanobis", "gmm")
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_the_best_members_of_each_machine_type_are_fused_and_the_row_is_marked(k, run):
+    members = tuple(Member(name) for name in MEMBERS)
+    host = with_systems(
+        SystemSpec(name="best", summary="s", members=members, ensembler="max", select=TopK(k)),
+        *(SystemSpec(name=f"{name}-alone", summary="s", members=(Member(name),)) for name in MEMBERS),
+    )
+    names = ",".join(f"{name}-alone" for name in MEMBERS)
+    machines = ("fan", "valve")
+    outcome = run(f"best,{names}", host=host, machines=machines).assert_ok()
+    document = outcome.document("best")
+    alone = {name: outcome.document(f"{name}-alone")["metrics"]["machines"] for name in MEMBERS}
+    for machine in machines:
+        ranked = sorted(MEMBERS, key=lambda name: -alone[name][machine]["omega"])
+        assert set(document["selected"][machine]) == set(ranked[:k])
+        of_members = [
+            outcome.scores(f"{name}-alone").set_index("clip_id").score for name in document["selected"][machine]
+        ]
+        fused = outcome.scores("best").set_index("clip_id")
+        fused = fused.score[fused.machine == machine]
+        assert fused.tolist() == np.max([part[fused.index] for part in of_members], axis=0).tolist()
+    assert f"selected on test labels: best {k} of 3 members per machine" in document["flags"]
+    assert "select" in document["config"]
+    assert "selected" not in outcome.document("knn-alone")
+
+
+def test_selecting_changes_the_row_and_the_key(run):
+    members = tuple(Member(name) for name in MEMBERS)
+    both = [SystemSpec(name="same", summary="s", members=members, ensembler="max", select=k) for k in (None, TopK(1))]
+    documents = [run("same", host=with_systems(spec), machines=("fan",)).assert_ok().document() for spec in both]
+    assert documents[0]["key"] != documents[1]["key"]
+    assert documents[0]["config_key"] != documents[1]["config_key"]

@@ -21,6 +21,7 @@ from asd_bench.specs import (
     Paper,
     Reveals,
     SystemSpec,
+    TopK,
     Use,
     option,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Reveals",
     "Scores",
     "SystemSpec",
+    "TopK",
     "UpstreamFit",
     "Use",
     "Waves",

@@ -153,7 +153,8 @@ class ResolvedSystem:
 
     def document(self) -> dict[str, Any]:
         """The resolved configuration as plain JSON: what rows of a leaderboard are grouped by."""
-        return {
+        selection = {"select": dataclasses.asdict(self.spec.select)} if self.spec.select else {}
+        return selection | {
             "system": self.spec.name,
             "members": [
                 {"label": member.label, "component": member.component, "detector": _document(member.detector)}

@@ -5,6 +5,7 @@ Nothing here fits anything. Labels are loaded here and nowhere earlier.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,13 +39,15 @@ class Fused:
         test: clip_id, machine, section, domain, label, score, decision.
         train: clip_id, machine, section, score.
         thresholds: (machine, section) -> value and method.
+        members: machine -> labels of the members that were fused.
         notes: what the ensembler has to say.
     """
 
     test: pd.DataFrame
     train: pd.DataFrame
     thresholds: Mapping[tuple[str, str], tuple[float, str]]
-    notes: tuple[str, ...] = ()
+    members: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
 
 
 def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
@@ -57,24 +60,26 @@ def fuse(plan: ResultPlan, machines: tuple[str, ...]) -> Fused:
     Raises:
         BenchError: members were scored on different clips, or a clip has no label.
     """
-    import numpy as np
+    import pandas as pd
 
     train = {label: _member(jobs, plan, label, machines, "train") for label, jobs in plan.fits.items()}
     test = {label: _member(jobs, plan, label, machines, "test") for label, jobs in plan.fits.items()}
-    train_clips, test_clips = _common_clips(train, plan), _common_clips(test, plan)
-    ensembler = _ensembler(plan)
-    train_scores = {label: _scores(table, train_clips) for label, table in train.items()}
-    ensembler.fit(train_scores)
-    fused_train = train_clips.assign(score=np.asarray(ensembler.combine(train_scores), dtype=np.float64))
-    test_scores = {label: _scores(table, test_clips) for label, table in test.items()}
-    fused_test = test_clips.assign(score=np.asarray(ensembler.combine(test_scores), dtype=np.float64))
+    parts, notes = [], []
+    members = _chosen_members(plan, test, machines)
+    for labels in dict.fromkeys(members.values()):
+        # Machine types whose members are the same are fused by one ensembler.
+        together = [machine for machine in machines if members[machine] == labels]
+        part, said = _combine(plan, _only(train, labels, together), _only(test, labels, together))
+        parts.append(part)
+        notes += said
+    fused_train, fused_test = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     _check_fused(plan, fused_train, fused_test)
     thresholds = _thresholds(fused_train)
     limit = [
         thresholds[machine, section][0] for machine, section in zip(fused_test.machine, fused_test.section, strict=True)
     ]
     labelled = _with_truth(fused_test.assign(decision=(fused_test.score > limit).astype(int)), plan, machines)
-    return Fused(labelled, fused_train, thresholds, tuple(getattr(ensembler, "notes", ())))
+    return Fused(labelled, fused_train, thresholds, members, tuple(notes))
 
 
 def evaluate(plan: ResultPlan, fused: Fused) -> Evaluation:
@@ -103,6 +108,7 @@ def result_key(plan: ResultPlan) -> str:
             "machines": sorted(plan.machines),
             "truth": sorted(truth.astype(str).values.tolist()),
         }
+        | ({"select": dataclasses.asdict(plan.system.spec.select)} if plan.system.spec.select else {})
     )
 
 
@@ -139,6 +145,45 @@ def _is_made(folder: Path, key: str) -> bool:
 
 
 # -- fusing ------------------------------------------------------------------------------------------------------------
+
+
+def _combine(
+    plan: ResultPlan, train: Mapping[str, pd.DataFrame], test: Mapping[str, pd.DataFrame]
+) -> tuple[tuple[pd.DataFrame, pd.DataFrame], list[str]]:
+    """One ensembler's fused scores of training and of test clips, and what it has to say."""
+    import numpy as np
+
+    train_clips, test_clips = _common_clips(train, plan), _common_clips(test, plan)
+    ensembler = _ensembler(plan)
+    train_scores = {label: _scores(table, train_clips) for label, table in train.items()}
+    ensembler.fit(train_scores)
+    fused_train = train_clips.assign(score=np.asarray(ensembler.combine(train_scores), dtype=np.float64))
+    test_scores = {label: _scores(table, test_clips) for label, table in test.items()}
+    fused_test = test_clips.assign(score=np.asarray(ensembler.combine(test_scores), dtype=np.float64))
+    return (fused_train, fused_test), list(getattr(ensembler, "notes", ()))
+
+
+def _chosen_members(
+    plan: ResultPlan, test: Mapping[str, pd.DataFrame], machines: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Machine -> labels of its members: all, or those whose scores alone have the best Ω there."""
+    from asd_bench.metrics import official
+
+    select, labels = plan.system.spec.select, tuple(plan.fits)
+    if select is None:
+        return dict.fromkeys(machines, labels)
+    rule = official.rule_of(plan.dataset.spec.rule)
+    omegas = {}
+    for label, table in test.items():
+        found = official.evaluate(rule, _with_truth(table, plan, machines)).machines
+        omegas[label] = found[found.metric == official.OMEGA].set_index("machine").value
+    # In their own order; among equals the first are taken.
+    best = {machine: sorted(labels, key=lambda label: -omegas[label][machine])[: select.k] for machine in machines}
+    return {machine: tuple(label for label in labels if label in best[machine]) for machine in machines}
+
+
+def _only(tables: Mapping[str, pd.DataFrame], labels: tuple[str, ...], machines: list[str]) -> dict[str, pd.DataFrame]:
+    return {label: tables[label][tables[label].machine.isin(machines)] for label in labels}
 
 
 def _member(
@@ -231,7 +276,8 @@ def _with_truth(scored: pd.DataFrame, plan: ResultPlan, machines: tuple[str, ...
             + ", ".join(sorted(missing | extra)[:5])
         )
     joined = scored.merge(truth[["clip_id", "domain", "label"]], on="clip_id")
-    return joined[[*CLIP_KEYS, "domain", "label", "score", "decision"]]
+    decision = ["decision"] if "decision" in joined else []
+    return joined[[*CLIP_KEYS, "domain", "label", "score", *decision]]
 
 
 # -- the document ------------------------------------------------------------------------------------------------------
@@ -266,6 +312,7 @@ def _document(plan: ResultPlan, key: str, fused: Fused, evaluation: Evaluation) 
             }
             for member in plan.system.members
         },
+        **({"selected": {machine: list(labels) for machine, labels in fused.members.items()}} if spec.select else {}),
         "machines": list(plan.machines),
         "trained_on": list(plan.trained_on),
         "clips": {f"{machine}/{section}": {"train": n[0], "test": n[1]} for (machine, section), n in counts.items()},
@@ -373,6 +420,8 @@ def _flags(plan: ResultPlan) -> list[str]:
         flags.append(f"profile: {system.profile}")
     if system.transductive:
         flags.append("transductive: standardised with test scores")
+    if system.spec.select:
+        flags.append(f"selected on test labels: best {system.spec.select.k} of {len(plan.fits)} members per machine")
     if system.spec.tuned_on_labels:
         flags.append(f"tuned on test labels: {system.spec.tuned_on_labels}")
     flags += [f"dataset.{name}={value}" for name, value in _options(plan).items()]

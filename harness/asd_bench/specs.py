@@ -181,6 +181,21 @@ class Member:
         return self.name or self.detector
 
 
+@dataclass(frozen=True)
+class TopK:
+    """Only the k members with the best Ω are fused, chosen by the harness; the row is marked.
+
+    Attributes:
+        k: how many.
+        per: what is chosen for; each machine type has its own.
+        on: what Ω is taken on: the labels of the development data's test clips.
+    """
+
+    k: int
+    per: Literal["machine"] = "machine"
+    on: Literal["dev-labels"] = "dev-labels"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SystemSpec:
     """A named recipe: members, how they are fused, and the profiles it can run in.
@@ -192,6 +207,7 @@ class SystemSpec:
         profiles: what ``quick`` (minutes on two cores) and ``smoke`` (seconds) change, dotted; ``paper`` changes
             nothing.
         paper: where it was published.
+        select: which members are fused, where that is decided on labels.
         tuned_on_labels: says what was tuned on test labels, where a published setting was; the row is marked.
         aliases: other names that it answers to.
     """
@@ -203,6 +219,7 @@ class SystemSpec:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     paper: Paper | None = None
+    select: TopK | None = None
     tuned_on_labels: str | None = None
     aliases: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ class StandardiseConfig:
 
     floor: float = option(
         1e-3,
-        "the smallest standard deviation that a member's training scores count as having; a classifier that is sure of "
+        "the smallest standard deviation that a member's scores count as having; a classifier that is sure of "
         "all its training clips would drown the other members without it",
         minimum=0,
     )
@@ -44,61 +44,124 @@ class Identity:
         return member.values
 
 
-class _Standardised:
-    """Members' scores less their mean over normal training clips, by their standard deviation there.
+class Mean:
+    """The members' mean score: for members whose scores have one scale."""
 
-    Means and deviations are those of a clip's machine type and section, the population's (not the sample's). How the
-    standardised scores become one is a subclass's.
+    def __init__(self, config: NoConfig) -> None:
+        pass
+
+    def fit(self, train: Mapping[str, Scores]) -> None:
+        pass
+
+    def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
+        return _stacked(scores).mean(axis=0)
+
+
+class Max(Mean):
+    """The largest of the members' scores."""
+
+    def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
+        return _stacked(scores).max(axis=0)
+
+
+class MeanProbability(Mean):
+    """The log-odds of the members' mean probability of being normal, for members whose scores are log-odds.
+
+    A score is ``log((1 - p) / p)`` of a classifier's probability p that a clip is what it should be.
+    """
+
+    def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
+        from scipy.special import expit, logit
+
+        # Of the probability of *not* being it, so that small ones keep their digits.
+        return logit(expit(_stacked(scores)).mean(axis=0))
+
+
+class _Standardised:
+    """Members' scores less their mean, by their standard deviation, within a clip's machine type and section.
+
+    Deviations are the population's, not the sample's.
     """
 
     def __init__(self, config: StandardiseConfig) -> None:
         self.config = config
         self.notes: list[str] = []
-        self._statistics: dict[str, dict[tuple[str, str], tuple[float, float]]] = {}
 
-    def fit(self, train: Mapping[str, Scores]) -> None:
-        for member, scores in train.items():
-            places = list(zip(scores.machine.tolist(), scores.section.tolist(), strict=True))
-            found, floored = {}, []
-            for place in dict.fromkeys(places):
-                values = scores.values[[other == place for other in places]]
-                deviation = float(values.std())
-                if deviation < self.config.floor:
-                    floored.append("/".join(place))
-                found[place] = (float(values.mean()), max(deviation, self.config.floor))
-            self._statistics[member] = found
-            if floored:
-                self.notes.append(
-                    f"the standard deviation of {member}'s training scores is below the floor {self.config.floor:g}, "
-                    f"which stands for it, in {', '.join(floored)}"
-                )
+    def statistics(self, member: str, scores: Scores) -> dict[tuple[str, str], tuple[float, float]]:
+        """(machine, section) -> mean and deviation; notes where the floor stands for it."""
+        places = _places(scores)
+        found, floored = {}, []
+        for place in dict.fromkeys(places):
+            values = scores.values[[other == place for other in places]]
+            deviation = float(values.std())
+            if deviation < self.config.floor:
+                floored.append("/".join(place))
+            found[place] = (float(values.mean()), max(deviation, self.config.floor))
+        if floored:
+            self.notes.append(
+                f"the standard deviation of {member}'s scores is below the floor {self.config.floor:g}, which stands "
+                f"for it, in {', '.join(floored)}"
+            )
+        return found
 
-    def standardised(self, scores: Mapping[str, Scores]) -> np.ndarray:
-        """Every member's standardised scores, float64 of shape (members, clips)."""
+    def standardise(self, scores: Scores, statistics: Mapping[tuple[str, str], tuple[float, float]]) -> np.ndarray:
         import numpy as np
 
-        return np.stack([self._standardise(member, values) for member, values in scores.items()])
-
-    def _standardise(self, member: str, scores: Scores) -> np.ndarray:
-        import numpy as np
-
-        places = zip(scores.machine.tolist(), scores.section.tolist(), strict=True)
-        mean, deviation = np.array([self._statistics[member][place] for place in places]).T
+        mean, deviation = np.array([statistics[place] for place in _places(scores)]).T
         return (scores.values - mean) / deviation
 
 
-class StandardisedMean(_Standardised):
+class _StandardisedOnTraining(_Standardised):
+    """Standardised with the statistics of normal training clips."""
+
+    def fit(self, train: Mapping[str, Scores]) -> None:
+        self._statistics = {member: self.statistics(member, scores) for member, scores in train.items()}
+
+    def standardised(self, scores: Mapping[str, Scores]) -> np.ndarray:
+        """Float64 of shape (members, clips)."""
+        import numpy as np
+
+        return np.stack([self.standardise(part, self._statistics[member]) for member, part in scores.items()])
+
+
+class StandardisedMean(_StandardisedOnTraining):
     """The members' mean standardised score."""
 
     def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
         return self.standardised(scores).mean(axis=0)
 
 
-class StandardisedMax(_Standardised):
+class StandardisedMax(_StandardisedOnTraining):
     """The largest of the members' standardised scores."""
 
     def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
         return self.standardised(scores).max(axis=0)
+
+
+class TransductiveMean(_Standardised):
+    """The members' mean score, standardised with the statistics of the very clips that are scored."""
+
+    def fit(self, train: Mapping[str, Scores]) -> None:
+        pass
+
+    def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
+        import numpy as np
+
+        return np.mean(
+            [self.standardise(part, self.statistics(member, part)) for member, part in scores.items()], axis=0
+        )
+
+
+def _stacked(scores: Mapping[str, Scores]) -> np.ndarray:
+    """Float64 of shape (members, clips)."""
+    import numpy as np
+
+    return np.stack([part.values for part in scores.values()])
+
+
+def _places(scores: Scores) -> list[tuple[str, str]]:
+    """(machine, section) of every clip."""
+    return list(zip(scores.machine.tolist(), scores.section.tolist(), strict=True))
 
 
 @hookimpl
@@ -111,6 +174,21 @@ def asd_ensemblers() -> list[EnsemblerSpec]:
             target=f"{module}:Identity",
         ),
         EnsemblerSpec(
+            name="mean",
+            summary="mean of the members' scores as they are",
+            target=f"{module}:Mean",
+        ),
+        EnsemblerSpec(
+            name="max",
+            summary="largest of the members' scores as they are",
+            target=f"{module}:Max",
+        ),
+        EnsemblerSpec(
+            name="mean-probability",
+            summary="log-odds of the members' mean probability, for members whose scores are log-odds",
+            target=f"{module}:MeanProbability",
+        ),
+        EnsemblerSpec(
             name="standardised-mean",
             summary="mean of the members' scores, standardised per section with statistics of training clips",
             target=f"{module}:StandardisedMean",
@@ -121,5 +199,12 @@ def asd_ensemblers() -> list[EnsemblerSpec]:
             summary="largest of the members' scores, standardised per section with statistics of training clips",
             target=f"{module}:StandardisedMax",
             config=StandardiseConfig,
+        ),
+        EnsemblerSpec(
+            name="transductive-mean",
+            summary="mean of the members' scores, standardised per section with statistics of the test clips",
+            target=f"{module}:TransductiveMean",
+            config=StandardiseConfig,
+            transductive=True,
         ),
     ]

@@ -76,6 +76,7 @@ def _facts(document: Mapping[str, Any]) -> dict[str, str]:
         "profile": f"{text(document['profile'])}, seed {document['seed']}",
         "flags": text(", ".join(document["flags"])),
         "notes": text("\n".join(document["notes"])),
+        "selected": text("; ".join(f"{m}: {', '.join(labels)}" for m, labels in document.get("selected", {}).items())),
         "thresholds": text(_methods(document["thresholds"])),
         "classes": text(", ".join(f"{machine} {n} ({rule[machine]})" for machine, n in count.items())),
         "trained on": text(", ".join(document["trained_on"])),

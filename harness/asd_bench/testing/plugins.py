@@ -231,7 +231,9 @@ def _systems(plugin: Declared) -> Iterator[str]:
                 canonical(system.document())
             except (BenchError, TypeError, ValueError) as error:
                 yield f"'{spec.name}' in the profile {profile}: {error}".replace("\n", " ")
-        if len(spec.members) != 1 and spec.ensembler == "identity":
+        if spec.select and not 0 < spec.select.k <= len(spec.members):
+            yield f"'{spec.name}' selects {spec.select.k} of its {len(spec.members)} members"
+        if (spec.select.k if spec.select else len(spec.members)) != 1 and spec.ensembler == "identity":
             yield f"'{spec.name}' has {len(spec.members)} members and no ensembler"
     for spec in plugin.specs(DatasetSpec):
         try:
