@@ -378,6 +378,21 @@ def test_steps_of_points_without_a_step_go_on_where_the_store_ends():
     assert new == [Point("system/x", 2.0, 2000, 1)]
 
 
+def test_what_is_told_within_an_epoch_is_a_curve_of_its_own():
+    """A second's mean loss must not take the place of an epoch's."""
+    within = {"loss": 9.0, "steps_per_second": 50.0, "epoch": 1.0, "seconds_left": 3.0}
+    events = [
+        {"time": 1.0, "kind": "progress", "step": None, "values": within},
+        {"time": 2.0, "kind": "progress", "step": None, "values": within},
+        event(0, 3.0, loss=5.0),
+        event(1, 4.0, loss=4.0),
+    ]
+    points = Curves(()).new(events)
+    assert [(point.step, point.value) for point in points if point.name == "loss"] == [(0, 5.0), (1, 4.0)]
+    assert [point.step for point in points if point.name == "progress/loss"] == [0, 1]
+    assert {point.name for point in points} == {"loss", "progress/loss", "progress/steps_per_second"}
+
+
 def test_numbers_and_names_that_mlflow_refuses_are_made_fit(uri, workspace):
     document = fit_document()
     folder = write_fit(workspace, document)

@@ -22,6 +22,9 @@ MESSAGE = "asd.message"
 
 ARTIFACTS = ("fit.json", "env.json", "timing.json", "log.txt")
 
+#: What is worth a curve of what a fit tells about once a second.
+IN_PROGRESS = ("loss", "steps_per_second")
+
 Events = Iterable[Mapping[str, Any]]
 
 
@@ -29,7 +32,8 @@ class Curves:
     """Turns a fit's events into points of its run's curves, each of them once.
 
     A point of a step is known by its step, because a fit that goes on from a checkpoint tells some of them again.
-    A point without a step is known by its time, and numbered in the order of arrival.
+    A point without a step is known by its time, and numbered in the order of arrival. What a fit tells within an epoch
+    is a curve of its own, ``progress/loss``: it would take the place of the epochs' values.
 
     Args:
         points: what the store holds already.
@@ -46,7 +50,7 @@ class Curves:
         """The points of events that were not there yet."""
         found = []
         for event in events:
-            for name, value in event["values"].items():
+            for name, value in _curves_of(event).items():
                 point = self._place(name, float(value), milliseconds(event["time"]), event["step"])
                 if point is not None:
                     found.append(point)
@@ -60,6 +64,13 @@ class Curves:
         self._steps.add((name, point.step))
         times.add(at)
         return point
+
+
+def _curves_of(event: Mapping[str, Any]) -> dict[str, float]:
+    values = event["values"]
+    if event["kind"] != "progress":
+        return dict(values)
+    return {f"progress/{name}": values[name] for name in IN_PROGRESS if name in values}
 
 
 @dataclass
