@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
+
+from asd_bench.errors import BenchError
 
 #: Operators to which torchvision's Python code adds behaviour while it is imported.
 _TORCHVISION_OPERATORS = (
@@ -50,6 +52,9 @@ _make_torchvision_importable()
 
 import timm  # noqa: E402
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet  # noqa: E402
+
+#: timm's name for the weights of Xie et al. 2020.
+_NOISY_STUDENT = "tf_efficientnet_b0.ns_jft_in1k"
 
 
 def resnet18(*, in_channels: int = 1, channels: Sequence[int] = (64, 128, 256, 512)) -> nn.Module:
@@ -103,6 +108,35 @@ def efficientnet_b0(*, in_channels: int = 1, drop_rate: float = 0.0, drop_path_r
     return timm.create_model(
         "efficientnet_b0", in_chans=in_channels, num_classes=0, drop_rate=drop_rate, drop_path_rate=drop_path_rate
     )
+
+
+def tf_efficientnet_b0(*, in_channels: int = 1, weights: Literal["scratch", "noisy-student"] = "scratch") -> nn.Module:
+    """EfficientNet-B0 as TensorFlow has it, padding at the far end and an epsilon of 1e-3 in its normalisations.
+
+    The Noisy-Student weights (Xie et al. 2020), learned from photographs, are of this form. timm fetches them when they
+    are first used, 21 MB from the Hugging Face hub, and keeps them in its cache. With other than three channels the
+    first layer's are added up (timm's rule), as if the image had been copied to three.
+
+    Args:
+        in_channels: of the images; 4,007,548 parameters with three.
+        weights: random first weights (scratch), or those of Noisy Student.
+
+    Raises:
+        BenchError: the weights are not in the cache and cannot be fetched.
+    """
+    if weights == "scratch":
+        return timm.create_model(_NOISY_STUDENT, pretrained=False, in_chans=in_channels, num_classes=0)
+    try:
+        return timm.create_model(_NOISY_STUDENT, pretrained=True, in_chans=in_channels, num_classes=0)
+    except Exception as error:
+        # From the hub's client, its HTTP library or the disk, each with exceptions of its own.
+        raise BenchError(
+            "the Noisy-Student weights of EfficientNet-B0 are not in timm's cache and cannot be fetched "
+            f"({type(error).__name__}: {' '.join(str(error).split())})",
+            where=f"https://huggingface.co/timm/{_NOISY_STUDENT}",
+            fix="run once where the Hugging Face hub can be reached and copy its cache here (HF_HOME says where it "
+            "is), or take random first weights (weights=scratch)",
+        ) from error
 
 
 def _resnet(block: Any, layers: tuple[int, ...], in_channels: int, channels: Sequence[int]) -> nn.Module:

@@ -168,6 +168,16 @@ def _same_seed(trial: Trial) -> Iterator[str]:
             yield f"{job.spec.scope_name}: the second fit saved another model than the first"
 
 
+def _capturable(trial: Trial) -> Iterator[str]:
+    from asd_bench.testing.capturing import step_faults
+
+    recipes = [recipe for job in trial.jobs for recipe in trial.recipes(job) if recipe.capture]
+    if not recipes:
+        raise NotApplicable("it trains nothing through ctx.train, or says that its steps are not to be captured")
+    for recipe in recipes:
+        yield from step_faults(recipe)
+
+
 FITS = Check(
     "fits",
     "every clip must get one finite score of every declared component, or no result can be made",
@@ -209,6 +219,11 @@ CHECKS = (
         "same seed",
         "a result that nobody can make again is no result; draw from ctx.rng",
         _same_seed,
+    ),
+    Check(
+        "capturable steps",
+        "on a GPU training steps are replayed from a CUDA graph; what cannot be captured runs several times as slow",
+        _capturable,
     ),
 )
 

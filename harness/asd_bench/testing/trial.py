@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from asd_bench.data.dataset import Dataset
+    from asd_bench.training import Recipe
 
 #: Enough training clips for neighbour detectors, and little noise, so that most anomalies are plain.
 OPTIONS: Mapping[str, Any] = {
@@ -108,6 +109,25 @@ class Trial:
         _, _, test, classes = fit._listen(job, device)
         detector = UpstreamFit(job.spec.scope_name, job.folder).detector
         return detector.score(test, fit._context(job, device, classes))
+
+    def recipes(self, job: FitJob) -> list[Recipe]:
+        """What a fit would train, as it hands it to ``ctx.train``."""
+        import torch
+
+        asked: list[Recipe] = []
+
+        class Enough(Exception):
+            """Ends the fit: what follows a training has no meaning without it."""
+
+        def remember(recipe: Recipe, context: Any) -> None:
+            asked.append(recipe)
+            raise Enough
+
+        device = torch.device("cpu")
+        audio, _, _, classes = fit._listen(job, device)
+        with mock.patch("asd_bench.training.train", remember), contextlib.suppress(Enough):
+            fit._detector(job.spec).fit(audio, fit._context(job, device, classes))
+        return asked
 
     def forget(self) -> None:
         """Delete the fits."""

@@ -32,6 +32,7 @@ CLASSES = {
     "Wears": "changes a little with every clip that it scores",
     "Pickles": "saves itself as a pickle",
     "Inverted": "calls normal clips anomalous",
+    "AsksTheDevice": "has a training step that waits for a value from the device",
     "OwnNeighbour": "finds every training clip beside itself",
 }
 

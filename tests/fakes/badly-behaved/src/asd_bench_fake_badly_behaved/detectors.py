@@ -189,6 +189,30 @@ class Wears(BadScore):
         return distances + self.worn
 
 
+# -- while training ----------------------------------------------------------------------------------------------------
+
+
+class AsksTheDevice(Good):
+    def fit(self, audio: Audio, ctx: Context) -> None:
+        import torch
+
+        from asd_bench.training import Adam, Recipe
+
+        super().fit(audio, ctx)
+        rows = torch.from_numpy(self.spectra).float().to(ctx.device)
+        torch.manual_seed(ctx.seed_of("weights"))
+        model = torch.nn.Linear(rows.shape[1], 1)
+
+        def loss(batch):
+            outputs = model(rows[batch["rows"]])
+            return outputs.square().mean() * (2.0 if outputs.max().item() > 0 else 1.0)
+
+        def plan(epoch, rng):
+            return {"rows": rng.integers(len(rows), size=(2, 4))}
+
+        ctx.train(Recipe(model=model, plan=plan, loss=loss, epochs=1, optimizer=Adam(lr=1e-3)))
+
+
 # -- while saving ------------------------------------------------------------------------------------------------------
 
 
