@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 
 demo: $(READY)
 	$(BIN)/asd-bench run --system mel-knn,mel-gmm,mel-mahalanobis --dataset synthetic --workspace $(WORKSPACE)
+	$(BIN)/asd-bench run --system pae,geco-only,geco --dataset synthetic --profile quick --workspace $(WORKSPACE)
 	$(BIN)/asd-bench leaderboard --workspace $(WORKSPACE) --out $(WORKSPACE)/leaderboards
 
 test: $(READY)

@@ -16,6 +16,7 @@ threads.apply(1)
 
 import data_path  # noqa: E402
 import training_loop  # noqa: E402
+import trainings  # noqa: E402
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
             data_path.packing(folder / "packing"),
             data_path.log_mel(),
             training_loop.autoencoder(folder / "autoencoder"),
+            trainings.measure(folder / "trainings"),
             data_path.whole_run(folder / "whole"),
         ):
             print(measured, flush=True)
