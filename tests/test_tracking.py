@@ -389,8 +389,8 @@ def test_what_is_told_within_an_epoch_is_a_curve_of_its_own():
     ]
     points = Curves(()).new(events)
     assert [(point.step, point.value) for point in points if point.name == "loss"] == [(0, 5.0), (1, 4.0)]
-    assert [point.step for point in points if point.name == "progress/loss"] == [0, 1]
-    assert {point.name for point in points} == {"loss", "progress/loss", "progress/steps_per_second"}
+    assert [point.step for point in points if point.name == "recent_loss"] == [0, 1]
+    assert {point.name for point in points} == {"loss", "recent_loss", "steps_per_second"}
 
 
 def test_numbers_and_names_that_mlflow_refuses_are_made_fit(uri, workspace):

@@ -22,8 +22,8 @@ MESSAGE = "asd.message"
 
 ARTIFACTS = ("fit.json", "env.json", "timing.json", "log.txt")
 
-#: What is worth a curve of what a fit tells about once a second.
-IN_PROGRESS = ("loss", "steps_per_second")
+#: What is worth a curve of what a fit tells about once a second, and the curve's name.
+IN_PROGRESS = {"loss": "recent_loss", "steps_per_second": "steps_per_second"}
 
 Events = Iterable[Mapping[str, Any]]
 
@@ -33,7 +33,7 @@ class Curves:
 
     A point of a step is known by its step, because a fit that goes on from a checkpoint tells some of them again.
     A point without a step is known by its time, and numbered in the order of arrival. What a fit tells within an epoch
-    is a curve of its own, ``progress/loss``: it would take the place of the epochs' values.
+    has curves of its own, as ``recent_loss``: it would take the place of the epochs' values.
 
     Args:
         points: what the store holds already.
@@ -70,7 +70,7 @@ def _curves_of(event: Mapping[str, Any]) -> dict[str, float]:
     values = event["values"]
     if event["kind"] != "progress":
         return dict(values)
-    return {f"progress/{name}": values[name] for name in IN_PROGRESS if name in values}
+    return {curve: values[name] for name, curve in IN_PROGRESS.items() if name in values}
 
 
 @dataclass
