@@ -42,7 +42,7 @@ def test_every_cell_of_both_tables_is_there_once():
 @pytest.mark.parametrize("metric", ["auc", "pauc"])
 @pytest.mark.parametrize("system", TABLE_1)
 def test_averages_are_those_of_the_machine_types(system, metric):
-    """To the half of the last digit that is printed, the machine types' as well as the average's."""
+    """To half of the last digit that is printed."""
     values = claimed()
     of_machines = [values[system, machine, metric] for machine in MACHINES]
-    assert sum(of_machines) / len(of_machines) == pytest.approx(values[system, "all", metric], abs=0.0101)
+    assert sum(of_machines) / len(of_machines) == pytest.approx(values[system, "all", metric], abs=0.0051)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import asd_bench_geco
 from asd_bench import BenchError
@@ -20,10 +21,24 @@ def test_plugin():
     check_plugin(asd_bench_geco)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in asd_bench_geco.asd_detectors()])
+DETECTORS = [spec.name for spec in asd_bench_geco.asd_detectors()]
+
+SKIP = {
+    "easy anomalies": "networks need more steps than a test has time for; test_strange_sounds_score_higher has frames "
+    "that need few"
+}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
 def test_detectors_conform(name):
-    reason = "networks of real size need thousands of steps; test_strange_sounds_score_higher has frames that need few"
-    check_detector(name, skip={"easy anomalies": reason})
+    check_detector(name, skip=SKIP)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detectors_conform_on_a_gpu(name):
+    check_detector(name, skip=SKIP, device="cuda")
 
 
 @pytest.mark.parametrize("profile", ["quick", "smoke"])

@@ -45,6 +45,10 @@ class Classification:
         crop = self.first_crop[clip] + rng.integers(self.n_crops[clip])
         return {"crop": crop, "label": self.class_id[clip]}
 
+    def clip_of(self, crop: np.ndarray) -> np.ndarray:
+        """Which clips crops are of: int64 of the shape of their numbers."""
+        return np.searchsorted(self.first_crop, crop, side="right") - 1
+
     def loss(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Mean cross-entropy of a step's crops."""
         _, logits = self.network(self.crops.gather(batch["crop"]))

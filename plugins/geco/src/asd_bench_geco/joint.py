@@ -53,7 +53,7 @@ class JointTraining(Classification):
         self.autoencoders = autoencoders
         (self.n_frames,) = {autoencoder.n_frames for autoencoder in autoencoders.values()}
         self.n_groups = crops.n // self.n_frames
-        self.machine_of_crop = clips.machine[crops.clip.cpu().numpy()]
+        self.machine = clips.machine
 
     def plan(self, epoch: int, rng: np.random.Generator) -> dict[str, np.ndarray | torch.Tensor]:
         """The baseline's plan, and what turns its crops into their reconstructions.
@@ -79,12 +79,14 @@ class JointTraining(Classification):
         n_bands = self.crops.frames.values.shape[1]
         predicted = torch.empty((crop.size, self.n_groups, n_bands), device=device)
         flat_crop, flat_position = crop.ravel(), position.reshape(-1, self.n_groups)
-        machines = self.machine_of_crop[flat_crop]
-        for machine, autoencoder in self.autoencoders.items():
+        machines = self.machine[self.clip_of(flat_crop)]
+        for machine in np.unique(machines).tolist():
             rows = np.flatnonzero(machines == machine)
             windows = self.crops.gather(torch.from_numpy(flat_crop[rows]).to(device)).unflatten(1, (-1, self.n_frames))
             masked = torch.from_numpy(flat_position[rows]).to(device)
-            frames = predicted_frames(autoencoder, windows.flatten(0, 1), masked.flatten(), self.mixed_precision)
+            frames = predicted_frames(
+                self.autoencoders[machine], windows.flatten(0, 1), masked.flatten(), self.mixed_precision
+            )
             predicted[torch.from_numpy(rows).to(device)] = frames.unflatten(0, (-1, self.n_groups))
         return predicted.unflatten(0, crop.shape)
 
