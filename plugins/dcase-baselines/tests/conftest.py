@@ -18,15 +18,22 @@ class MadeUpAudio:
 
     Attributes:
         clip_frames: of every clip, float32 of shape (frames, bands).
-        domain: of every clip.
+        domain, clip_id, class_id, candidates: of every clip.
     """
 
     clip_frames: list[torch.Tensor]
     domain: list[str] = field(default_factory=list)
+    clip_id: list[str] = field(default_factory=list)
+    class_id: list[int] = field(default_factory=list)
+    candidates: list[tuple[int, ...]] = field(default_factory=list)
 
     def __post_init__(self):
-        domain = np.array(self.domain or [""] * len(self))
-        self.clips = SimpleNamespace(domain=domain, clip_id=np.arange(len(self)).astype(str))
+        self.clips = SimpleNamespace(
+            domain=np.array(self.domain or [""] * len(self)),
+            clip_id=np.array(self.clip_id or [str(number) for number in range(len(self))]),
+            class_id=np.array(self.class_id, dtype=np.int64),
+            candidates=tuple(self.candidates),
+        )
 
     def __len__(self):
         return len(self.clip_frames)
@@ -61,12 +68,13 @@ class Remembered:
 
 @pytest.fixture
 def context(tmp_path):
-    """A fit's context: ``context(seed="a seed")``."""
+    """A fit's context: ``context(seed="a seed", n_classes=2)``."""
 
-    def make(seed="a seed"):
+    def make(seed="a seed", n_classes=0):
         folder = tmp_path / f"work {seed}"
         folder.mkdir(exist_ok=True)
-        return Context(seed=seed, device=torch.device("cpu"), workdir=folder, classes=None, events=Remembered())
+        classes = range(n_classes)
+        return Context(seed=seed, device=torch.device("cpu"), workdir=folder, classes=classes, events=Remembered())
 
     return make
 
@@ -75,10 +83,10 @@ def context(tmp_path):
 def noise():
     """Clips of white noise: ``noise(clips=3, frames=9, bands=2, domain=["source", …])``."""
 
-    def make(clips=3, frames=9, bands=2, domain=(), seed=0):
+    def make(clips=3, frames=9, bands=2, seed=0, **of_clips):
         rng = np.random.default_rng(seed)
         drawn = [torch.from_numpy(rng.standard_normal((frames, bands)).astype(np.float32)) for _ in range(clips)]
-        return MadeUpAudio(drawn, list(domain))
+        return MadeUpAudio(drawn, **of_clips)
 
     return make
 

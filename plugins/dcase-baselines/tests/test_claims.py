@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import statistics
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,13 @@ def read_claims():
         return list(csv.DictReader(file))
 
 
-def claimed(dataset, machine, metric):
+def claimed(system, dataset, machine, metric):
     values = [
         float(row["value"])
         for row in read_claims()
-        if (row["dataset"], row["machine"], row["metric"]) == (dataset, machine, metric)
+        if (row["system"], row["dataset"], row["machine"], row["metric"]) == (system, dataset, machine, metric)
     ]
-    assert len(values) == 1, f"{len(values)} claims of {metric} on {dataset} {machine}"
+    assert len(values) == 1, f"{len(values)} claims of {system}'s {metric} on {dataset} {machine}"
     return values[0]
 
 
@@ -64,6 +65,26 @@ def test_averages_of_2020_are_those_of_the_ids():
         assert sum(of_ids) / len(of_ids) == pytest.approx(float(row["value"]), abs=2e-4)
 
 
+@pytest.mark.parametrize("machine", ["fan", "valve"])
+@pytest.mark.parametrize(
+    ("dataset", "metric", "of_sections", "rounding"),
+    [
+        ("dcase2021", "auc", ("auc_source", "auc_target"), 1e-4),
+        ("dcase2021", "pauc", ("pauc_source", "pauc_target"), 1e-4),
+        # The README of 2022 gives three digits at most, and cuts some off where it might have rounded.
+        ("dcase2022", "auc_source", ("auc_source",), 0.2),
+        ("dcase2022", "auc_target", ("auc_target",), 0.2),
+        ("dcase2022", "pauc", ("pauc",), 0.2),
+    ],
+)
+def test_means_of_the_classifiers_are_those_of_the_sections(dataset, metric, of_sections, rounding, machine):
+    system = f"{dataset}-mobilenetv2"
+    values = [claimed(system, dataset, f"{machine}/{section:02}", part) for section in range(3) for part in of_sections]
+    harmonic, arithmetic = (claimed(system, dataset, machine, f"{metric}{suffix}") for suffix in ("", "_arithmetic"))
+    assert harmonic == pytest.approx(statistics.harmonic_mean(values), abs=rounding)
+    assert arithmetic == pytest.approx(statistics.mean(values), abs=rounding)
+
+
 # -- independent reruns ------------------------------------------------------------------------------------------------
 
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden score files: set ASD_BENCH_SHARED")
@@ -83,7 +104,9 @@ def test_rerun_of_2020():
             machine = row[0]
         elif row and row[0] == "Average":
             for metric, value in zip(("auc", "pauc"), row[1:], strict=True):
-                assert 100 * float(value) == pytest.approx(claimed("dcase2020", machine, metric), abs=RERUN)
+                assert 100 * float(value) == pytest.approx(
+                    claimed("dcase2020-ae", "dcase2020", machine, metric), abs=RERUN
+                )
                 compared += 1
     assert compared == 6
 
@@ -99,17 +122,18 @@ def overall_means(path):
 def test_rerun_of_2021():
     means = overall_means(GOLDEN / "2021/dev_yokaji_ae/official_output/yokaji_ae_result.csv")
     for mean, suffix in (("harmonic", ""), ("arithmetic", "_arithmetic")):
-        expected = [claimed("dcase2021", "all", f"{kind}{suffix}") for kind in ("auc", "pauc")]
+        expected = [claimed("dcase2021-ae", "dcase2021", "all", f"{kind}{suffix}") for kind in ("auc", "pauc")]
         assert means[mean] == pytest.approx(expected, abs=RERUN)
 
 
 @needs_golden
-def test_rerun_of_2022():
-    means = overall_means(GOLDEN / "2022/dev_baseline_runs/official_output/returncode13_ae_result.csv")
-    pauc = claimed("dcase2022", "all", "pauc")
+@pytest.mark.parametrize(("system", "rerun"), [("dcase2021-ae", "ae"), ("dcase2022-mobilenetv2", "mobilenetv2")])
+def test_reruns_of_2022(system, rerun):
+    means = overall_means(GOLDEN / f"2022/dev_baseline_runs/official_output/returncode13_{rerun}_result.csv")
+    pauc = claimed(system, "dcase2022", "all", "pauc")
     for domain in ("source", "target"):
-        expected = [claimed("dcase2022", "all", f"auc_{domain}"), pauc]
+        expected = [claimed(system, "dcase2022", "all", f"auc_{domain}"), pauc]
         assert means[f"{domain} harmonic"] == pytest.approx(expected, abs=RERUN)
-    of_domains = [claimed("dcase2022", "all", f"auc_{domain}_arithmetic") for domain in ("source", "target")]
-    expected = [sum(of_domains) / 2, claimed("dcase2022", "all", "pauc_arithmetic")]
+    of_domains = [claimed(system, "dcase2022", "all", f"auc_{domain}_arithmetic") for domain in ("source", "target")]
+    expected = [sum(of_domains) / 2, claimed(system, "dcase2022", "all", "pauc_arithmetic")]
     assert means["arithmetic"] == pytest.approx(expected, abs=RERUN)

@@ -110,7 +110,7 @@ def test_positions_are_drawn_anew_for_every_group_and_epoch(joint):
 
 
 def test_paes_are_frozen(joint, two_paes):
-    before = {machine: [p.clone() for p in pae.parameters()] for machine, pae in two_paes.items()}
+    before = {machine: [p.clone() for p in pae.train().parameters()] for machine, pae in two_paes.items()}
     recipe, _, _ = joint()
     trained = {id(parameter) for parameter in recipe.model.parameters()}
     for machine, pae in two_paes.items():
@@ -119,6 +119,23 @@ def test_paes_are_frozen(joint, two_paes):
             assert id(parameter) not in trained
             assert not parameter.requires_grad
             assert torch.equal(parameter, old)
+
+
+def test_loading_the_paes_does_not_move_the_first_weights(recipes, geco_config, noise, context, oracle):
+    """Their networks are built anew before, which draws random numbers."""
+
+    class Rebuilt(oracle):
+        n_drawn = 0
+
+        def to(self, device):
+            torch.rand(self.n_drawn)
+            return self
+
+    audio, weights = noise(**lengths_and_labels()), []
+    for Rebuilt.n_drawn in (0, 100):
+        Geco(geco_config()).fit(audio, context(n_classes=3, paes={"fan": Rebuilt(), "pump": Rebuilt()}))
+        weights.append(recipes[-1].model["contrast"].weights)
+    assert torch.equal(*weights)
 
 
 # -- the loss ----------------------------------------------------------------------------------------------------------

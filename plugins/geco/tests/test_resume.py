@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-EPOCHS = 40
+EPOCHS = 25
 
 RUN = [
     *("run", "--system", "geco", "--dataset", "synthetic2020", "--profile", "smoke", "--no-track", "--device", "cpu"),
-    *("--set", f"pae.epochs={EPOCHS}", "--set", f"geco.epochs={EPOCHS}", "--set", "geco.ramp=5,20"),
+    *("--set", f"pae.epochs={EPOCHS}", "--set", f"geco.epochs={EPOCHS}", "--set", "geco.ramp=5,15"),
     *("--set", "dataset.n_train=5", "--set", "dataset.n_normal=2", "--set", "dataset.n_anomaly=2"),
     *("--set", "dataset.seconds=1"),
 ]
