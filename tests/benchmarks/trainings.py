@@ -51,6 +51,9 @@ class Training:
 TRAININGS = (
     Training("pae", {}, 2.6, side_by_side=(6, 2.0)),
     Training("geco", {"pae.epochs": 1}, 2.6),
+    Training("group-made", {}, 0.5),
+    Training("aws-mobilenetv2", {"aws-mobilenetv2.batch_size": 64}, 3.8),
+    Training("aws-resnet50", {"aws-resnet50.batch_size": 64}, 5.7),
 )
 
 
