@@ -190,10 +190,10 @@ _SMOKE_CROPS: Mapping[str, Any] = {
 _CHANGES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "quick": {
         "pae": {
-            "epochs": 12,
+            "epochs": 14,
             "batch_size": 64,
             "lr": 2e-3,
-            "lr_drop_epoch": 9,
+            "lr_drop_epoch": 10,
             "hop": 5,
             "encoder_width": 64,
             "bottleneck_width": 16,
