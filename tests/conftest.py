@@ -24,16 +24,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from asd_bench import plugins, threads
+from asd_bench import plugins
 
 TESTS = Path(__file__).resolve().parent
 FAKES = TESTS / "fakes"
 
 #: Set by libraries when they are first imported, or by pytest for every test.
 NOT_OURS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
-
-# Before any test imports torch, as every entry point does: threads that spin make everything beside them crawl.
-threads.apply(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 # A machine that is busy with other things is no fault of the code.
 hypothesis.settings.register_profile("asd-bench", deadline=None)

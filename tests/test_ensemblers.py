@@ -81,6 +81,30 @@ def test_mean_probability_by_hand():
     assert MeanProbability(NoConfig()).combine(odds) == pytest.approx([np.log(0.3 / 0.7), -60.0])
 
 
+def test_mean_probability_of_the_most_certain():
+    """No probability rounds to 0 or 1 on the way: -log(mean of e^-40 and e^-38), and so on."""
+    odds = {"a": scores([40.0, -800.0]), "b": scores([38.0, -800.0])}
+    expected = [-np.log((np.exp(-40) + np.exp(-38)) / 2), -800.0]
+    assert MeanProbability(NoConfig()).combine(odds) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [StandardisedMean, StandardisedMax, TransductiveMean])
+def test_one_member_keeps_its_order(kind):
+    """And so its AUC, exactly."""
+    values = np.random.default_rng(0).normal(-1e4, 1e-2, 50)
+    ensembler = kind(StandardiseConfig())
+    ensembler.fit({"a": scores([-1e4, -1e4 + 1e-3, -1e4 - 1e-3])})
+    fused = ensembler.combine({"a": scores(values)})
+    assert np.argsort(fused).tolist() == np.argsort(values).tolist()
+
+
+def test_a_note_is_made_once():
+    ensembler = TransductiveMean(StandardiseConfig(floor=1e6))
+    for part in (TRAIN, TRAIN):
+        ensembler.combine(part)
+    assert len(ensembler.notes) == len(TRAIN)
+
+
 def test_transductive_statistics_are_those_of_the_clips_that_are_scored():
     ensembler = TransductiveMean(StandardiseConfig())
     ensembler.fit(TRAIN)

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from asd_bench.executors import Executor
     from asd_bench.frontends import Audio, Frames, Waves, Windows
     from asd_bench.protocols import Detector, Ensembler, Frontend, Scores
+    from asd_bench.scaling import BandScale
+    from asd_bench.scoring import clip_means, log_odds, of_the_likeliest
 
 #: Public names whose modules import numpy or torch: loaded when they are first used.
 _LAZY = {
     "Audio": "asd_bench.frontends",
+    "BandScale": "asd_bench.scaling",
     "Classes": "asd_bench.data.classes",
     "Clips": "asd_bench.data.clips",
     "Context": "asd_bench.context",
@@ -49,10 +52,14 @@ _LAZY = {
     "UpstreamFit": "asd_bench.context",
     "Waves": "asd_bench.frontends",
     "Windows": "asd_bench.frontends",
+    "clip_means": "asd_bench.scoring",
+    "log_odds": "asd_bench.scoring",
+    "of_the_likeliest": "asd_bench.scoring",
 }
 
 __all__ = [
     "Audio",
+    "BandScale",
     "BenchError",
     "Classes",
     "Clips",
@@ -77,7 +84,10 @@ __all__ = [
     "Use",
     "Waves",
     "Windows",
+    "clip_means",
     "hookimpl",
+    "log_odds",
+    "of_the_likeliest",
     "option",
 ]
 

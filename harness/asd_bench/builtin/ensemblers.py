@@ -22,7 +22,7 @@ class StandardiseConfig:
         1e-3,
         "the smallest standard deviation that a member's scores count as having; a classifier that is sure of "
         "all its training clips would drown the other members without it",
-        minimum=0,
+        minimum=1e-12,
     )
 
 
@@ -71,10 +71,11 @@ class MeanProbability(Mean):
     """
 
     def combine(self, scores: Mapping[str, Scores]) -> np.ndarray:
-        from scipy.special import expit, logit
+        from scipy.special import log_expit, logsumexp
 
-        # Of the probability of *not* being it, so that small ones keep their digits.
-        return logit(expit(_stacked(scores)).mean(axis=0))
+        # As logarithms, so that neither probabilities near 0 nor those near 1 lose their digits.
+        odds = _stacked(scores)
+        return logsumexp(log_expit(odds), axis=0) - logsumexp(log_expit(-odds), axis=0)
 
 
 class _Standardised:
@@ -97,11 +98,13 @@ class _Standardised:
             if deviation < self.config.floor:
                 floored.append("/".join(place))
             found[place] = (float(values.mean()), max(deviation, self.config.floor))
-        if floored:
-            self.notes.append(
-                f"the standard deviation of {member}'s scores is below the floor {self.config.floor:g}, which stands "
-                f"for it, in {', '.join(floored)}"
-            )
+        note = (
+            f"the standard deviation of {member}'s scores is below the floor {self.config.floor:g}, which stands "
+            f"for it, in {', '.join(floored)}"
+        )
+        # Statistics of the scored clips are taken more than once.
+        if floored and note not in self.notes:
+            self.notes.append(note)
         return found
 
     def standardise(self, scores: Scores, statistics: Mapping[tuple[str, str], tuple[float, float]]) -> np.ndarray:

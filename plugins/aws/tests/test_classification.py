@@ -136,7 +136,7 @@ def test_scores_by_hand(score, machines, context):
             for number in ids
         ]
         expected.append(min(of_ids))
-    scores = detector.score(audio, context())["probability"]
+    scores = detector.score(audio, context())["anomaly"]
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
@@ -157,7 +157,7 @@ def test_sounds_of_another_machine_score_higher(kind, config, settings, machines
     own = machines(ids, seed=1, candidates=[(number,) for number in ids])
     other = machines(ids, seed=2, candidates=[(1 - number,) for number in ids])
     either = machines(ids, seed=2, candidates=[(0, 1)] * 12)
-    normal, strange, unknown = (detector.score(audio, ctx)["probability"] for audio in (own, other, either))
+    normal, strange, unknown = (detector.score(audio, ctx)["anomaly"] for audio in (own, other, either))
     assert normal.max() < strange.min()
     assert unknown.max() < strange.min(), "either of its IDs will do"
 
@@ -172,7 +172,7 @@ def test_seeds(kind, config, settings, machines, context):
     def scores(seed):
         detector = small(kind, config, **settings)
         detector.fit(audio, context(seed, n_classes=2))
-        return detector.score(others, context())["probability"]
+        return detector.score(others, context())["anomaly"]
 
     first, other, same = (scores(seed) for seed in ("a", "b", "a"))
     np.testing.assert_array_equal(first, same)
@@ -187,7 +187,7 @@ def test_save_and_load(kind, config, settings, machines, context, tmp_path):
     fitted.save(tmp_path)
     loaded = kind(fitted.config)
     loaded.load(tmp_path)
-    before, after = (detector.score(others, context())["probability"] for detector in (fitted, loaded))
+    before, after = (detector.score(others, context())["anomaly"] for detector in (fitted, loaded))
     np.testing.assert_array_equal(before, after)
     assert len(set(before)) == 3
 
@@ -201,7 +201,7 @@ def test_a_fit_that_was_broken_off_ends_as_an_undisturbed_one(machines, context,
     ctx = break_off(begun, audio, context(n_classes=2))
     resumed.fit(audio, ctx)
     assert ctx.events.curve() == whole.events.curve()
-    before, after = (detector.score(audio, ctx)["probability"] for detector in (undisturbed, resumed))
+    before, after = (detector.score(audio, ctx)["anomaly"] for detector in (undisturbed, resumed))
     np.testing.assert_array_equal(before, after)
 
 
@@ -220,3 +220,8 @@ def test_a_fit_that_was_broken_off_ends_as_an_undisturbed_one(machines, context,
 def test_variants_that_make_no_class(settings, message):
     with pytest.raises(BenchError, match=message):
         MobileNetConfig(**settings)
+
+
+def test_a_margin_as_wide_as_any_angle():
+    with pytest.raises(BenchError, match="as wide as any angle"):
+        ArcFaceConfig(margin=3.2)

@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from asd_bench_aws import GroupMadeConfig
-from asd_bench_aws.clip_means import clip_means
 from asd_bench_aws.density import GroupMadeDetector
-from asd_bench_aws.standardisation import SMALLEST_DEVIATION, BandStandardisation
 
 #: A network that is fitted in a moment.
 SMALL = {"hidden": (16,), "n_components": 2, "epochs": 3, "batch_size": 16, "lr": 1e-2}
@@ -21,25 +19,6 @@ def fit(audio, ctx, **settings):
     detector = GroupMadeDetector(GroupMadeConfig(**(SMALL | settings)))
     detector.fit(audio, ctx)
     return detector
-
-
-# -- standardised units ------------------------------------------------------------------------------------------------
-
-
-def test_standardisation_by_hand():
-    bands = BandStandardisation.of(torch.tensor([[1.0, -50.0], [3.0, -50.0], [5.0, -50.0], [7.0, -50.0]]))
-    assert bands.mean.tolist() == [4.0, -50.0]
-    # The population's deviation; a band that never moves counts as moving a little.
-    assert bands.deviation.tolist() == pytest.approx([5**0.5, SMALLEST_DEVIATION])
-    assert bands(torch.tensor([[9.0, -50.0]])).tolist() == [[pytest.approx(5**0.5), 0.0]]
-    assert bands.log_volume.item() == pytest.approx(math.log(5**0.5) + math.log(SMALLEST_DEVIATION), rel=1e-6)
-
-
-def test_standardisation_of_many_frames_far_from_zero():
-    values = -150 + 0.5 * torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0))
-    moved = BandStandardisation.of(values)(values).double()
-    torch.testing.assert_close(moved.mean(dim=0), torch.zeros(3).double(), rtol=0, atol=1e-3)
-    torch.testing.assert_close(moved.std(dim=0), torch.ones(3).double(), rtol=0, atol=1e-3)
 
 
 # -- a density that is known -------------------------------------------------------------------------------------------
@@ -122,25 +101,6 @@ def test_strange_frames_score_higher(autoregression, noise, context):
     for frames in strange.clip_frames:
         frames.sub_(40)
     assert detector.score(strange, context())["nll"].min() > normal.max()
-
-
-def test_clips_of_any_length_are_means_over_their_windows(noise):
-    audio = noise(clips=5, frames=9, bands=2)
-    audio.clip_frames[1] = audio.clip_frames[1][:5]
-    windows = audio.windows(5, 2)
-    given = []
-
-    def measure(chunk):
-        given.append(len(chunk))
-        return torch.stack([chunk.sum(dim=(1, 2)), chunk[:, 0, 0]], dim=1)
-
-    means = clip_means(windows, 5, measure, chunk=4)
-    assert set(given) == {4}, "always as many"
-    for number, frames in enumerate(audio.clip_frames):
-        of_clip = [frames[start : start + 5] for start in range(0, len(frames) - 4, 2)]
-        assert len(of_clip) == (1 if number == 1 else 3)
-        expected = [np.mean([float(window.sum()) for window in of_clip]), np.mean([float(w[0, 0]) for w in of_clip])]
-        np.testing.assert_allclose(means[number], expected, rtol=1e-6)
 
 
 # -- fits --------------------------------------------------------------------------------------------------------------

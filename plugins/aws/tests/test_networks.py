@@ -8,13 +8,12 @@ from torch import nn
 
 from asd_bench_aws import ArcFaceConfig, MobileNetConfig, ResNetConfig
 from asd_bench_aws.classification import ArcFaceClassifier, MobileNetClassifier, ResNetClassifier
-from asd_bench_aws.standardisation import BandStandardisation
 
 
 def network(classifier, config, n_ids, n_bands=128, **settings):
     detector = classifier(config(**{"warps": (), "speeds": ()} | settings))
     detector.n_ids = n_ids
-    return detector._new_network(BandStandardisation.unknown(n_bands))
+    return detector._new_network(n_bands)
 
 
 def size(module):

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from asd_bench_aws.scores import negative_log_odds, negative_probabilities, of_the_likeliest
+from asd_bench_aws.scores import negative_log_odds, negative_probabilities
 
 #: Two IDs and two perturbed classes, of probabilities .2, .5, .1, .2 and .7, .1, .1, .1.
 LOGITS = torch.tensor([[0.2, 0.5, 0.1, 0.2], [0.7, 0.1, 0.1, 0.1]]).log() + 3
@@ -29,12 +29,3 @@ def test_sure_and_surer(score):
     """In float32 both probabilities would be 1."""
     sure, surer = score(torch.tensor([[20.0, 0.0, 0.0], [25.0, 0.0, 0.0]]), 1)[:, 0].tolist()
     assert surer < sure
-
-
-def test_log_odds_of_any_logits_are_finite():
-    assert torch.isfinite(negative_log_odds(torch.tensor([[1e4, -1e4, 0.0]]), 3)).all()
-
-
-def test_the_likeliest_candidate_counts():
-    scores = torch.tensor([[-0.2, -0.5, -0.1], [-0.2, -0.5, -0.1], [-0.9, -0.05, -0.05]])
-    assert of_the_likeliest(scores, [(0,), (0, 2), (1, 2)]).tolist() == pytest.approx([-0.2, -0.2, -0.05])

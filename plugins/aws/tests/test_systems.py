@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import asd_bench_aws
 from asd_bench.testing import TinyData, check_detector, check_plugin, run_systems
@@ -14,6 +15,11 @@ DETECTORS = [spec.name for spec in asd_bench_aws.asd_detectors()]
 
 #: Machine types run on: what differs between them is not the systems' business.
 MACHINES = ("fan", "valve")
+
+
+SKIP = {
+    "easy anomalies": "networks need hundreds of steps; test_sounds_of_another_machine_score_higher has sounds for few"
+}
 
 
 def test_plugin():
@@ -27,8 +33,14 @@ def test_group_made_conforms():
 
 @pytest.mark.parametrize("name", ["aws-mobilenetv2", "aws-resnet50", "aws-arcface"])
 def test_classifiers_conform(name):
-    reason = "an image network needs hundreds of steps; test_sounds_of_another_machine_score_higher has sounds for few"
-    check_detector(name, skip={"easy anomalies": reason})
+    check_detector(name, skip=SKIP)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detectors_conform_on_a_gpu(name):
+    check_detector(name, skip=SKIP, device="cuda")
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +128,12 @@ def test_profiles_of_all_systems_agree():
 
 
 def test_systems_run_where_attributes_are_the_classes(run):
-    outcome = run("aws,aws-3-mean", profile="smoke", machines=("fan",)).assert_ok()
+    names = ("aws-1-max", "aws-3-mean", *DETECTORS[1:])
+    outcome = run(",".join(names), profile="smoke", machines=("fan",)).assert_ok()
     assert outcome.count("done") == 4
     assert outcome.document("aws-1-max")["classes"]["rule"] == {"fan": "attributes"}
     assert outcome.document("aws-1-max")["classes"]["count"]["fan"] > 1
-    for name in ("aws-1-max", "aws-3-mean"):
+    for name in names:
         assert outcome.scores(name).score.nunique() > 1
 
 

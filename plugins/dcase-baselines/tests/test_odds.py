@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asd_bench_dcase_baselines.odds import log_odds, of_the_likeliest, slipped_log_odds
+from asd_bench_dcase_baselines.odds import log_odds, slipped_log_odds
 
 #: log(ε) of float64.
 LOWEST = -36.04365
@@ -50,8 +50,3 @@ def test_a_likelier_sound_never_scores_higher(one, other):
         assert math.isfinite(lower)
         assert math.isfinite(higher)
         assert lower <= higher + 1e-12
-
-
-def test_the_likeliest_candidate_counts():
-    scores = torch.tensor([[1.0, -2.0, 3.0], [1.0, -2.0, 3.0], [-1.0, -2.0, -3.0]])
-    assert of_the_likeliest(scores, [(0,), (0, 2), (0, 1, 2)]).tolist() == [1.0, 1.0, -3.0]

@@ -9,7 +9,6 @@ from torch import nn
 from asd_bench import BenchError
 from asd_bench_geco import PaeConfig
 from asd_bench_geco.pae import Block, PredictiveAutoencoder, frame_at, masked_error
-from asd_bench_geco.standardisation import BandScale
 
 
 @pytest.mark.parametrize(("ffn_ratio", "count"), [(4, 8_037_056), (2, 5_412_544), (1, 4_100_288)])
@@ -105,25 +104,6 @@ def test_attention_is_torchs(pae_config):
 
 
 # -- decibels ----------------------------------------------------------------------------------------------------------
-
-
-def test_statistics_by_hand():
-    scale = BandScale(3)
-    scale.learn(torch.tensor([[-10.0, 5.0, -100.0], [-30.0, 5.0, -100.0], [-20.0, 5.0, -96.0], [-20.0, 5.0, -96.0]]))
-    assert scale.mean.tolist() == [-20.0, 5.0, -98.0]
-    # The second band never changes.
-    assert scale.deviation.tolist() == pytest.approx([50**0.5, 1.0, 2.0])
-    assert scale(torch.tensor([-20.0, 7.0, -96.0])).tolist() == [0.0, 2.0, 1.0]
-    assert scale.undo(torch.tensor([0.0, 2.0, 1.0])).tolist() == [-20.0, 7.0, -96.0]
-
-
-def test_statistics_of_many_frames_are_those_of_all(monkeypatch):
-    monkeypatch.setattr("asd_bench_geco.standardisation.CHUNK", 7)
-    frames = torch.randn(100, 4, generator=torch.Generator().manual_seed(0)) * 3 - 60
-    scale = BandScale(4)
-    scale.learn(frames)
-    torch.testing.assert_close(scale.mean, frames.double().mean(dim=0).float())
-    torch.testing.assert_close(scale.deviation, frames.double().std(dim=0, correction=0).float())
 
 
 def test_predictions_are_in_decibels(small_pae):

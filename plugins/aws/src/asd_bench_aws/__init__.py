@@ -6,6 +6,7 @@ Declarations only, so that importing this costs no torch. `group_made`, `mixture
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -112,8 +113,15 @@ class ArcFaceConfig(ClassifierConfig):
     """MobileNetV2 with an angular margin."""
 
     width: Literal[0.35, 0.5, 0.75, 1.0, 1.4] = option(0.5, "multiplies the numbers of channels")
-    scale: float = option(30.0, "s, which cosines are multiplied by", minimum=0)
+    scale: float = option(30.0, "s, which cosines are multiplied by", minimum=1e-3)
     margin: float = option(0.5, "m in radians, added to the angle of an image's own class while training", minimum=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.margin >= math.pi:
+            raise BenchError(
+                f"a margin of {self.margin:g} is as wide as any angle", where="margin", fix="choose one below π"
+            )
 
 
 @hookimpl
@@ -135,7 +143,7 @@ def asd_detectors() -> list[DetectorSpec]:
             target=f"{package}.classification:MobileNetClassifier",
             frontend=frontend,
             config=MobileNetConfig,
-            components=("probability",),
+            components=("anomaly",),
             scope="machine",
             min_classes=2,
         ),
@@ -145,7 +153,7 @@ def asd_detectors() -> list[DetectorSpec]:
             target=f"{package}.classification:ResNetClassifier",
             frontend=frontend,
             config=ResNetConfig,
-            components=("probability",),
+            components=("anomaly",),
             scope="machine",
             min_classes=2,
         ),
@@ -155,7 +163,7 @@ def asd_detectors() -> list[DetectorSpec]:
             target=f"{package}.classification:ArcFaceClassifier",
             frontend=frontend,
             config=ArcFaceConfig,
-            components=("probability",),
+            components=("anomaly",),
             scope="machine",
             min_classes=2,
         ),

@@ -13,11 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from asd_bench import Audio, Context, Windows
+from asd_bench import Audio, Context, Windows, clip_means, of_the_likeliest
 from asd_bench.training import Adam, Batch, Recipe
 from asd_bench_aws import ArcFaceConfig, ClassifierConfig, MobileNetConfig, ResNetConfig, SoftmaxConfig
 from asd_bench_aws.arcface import ArcFace
-from asd_bench_aws.clip_means import clip_means
 from asd_bench_aws.images import training_images
 from asd_bench_aws.networks import ImageClassifier, mobilenet_v2, resnet50
 from asd_bench_aws.perturbation import (
@@ -28,12 +27,7 @@ from asd_bench_aws.perturbation import (
     warp,
     warp_tables,
 )
-from asd_bench_aws.scores import negative_log_odds, negative_probabilities, of_the_likeliest
-from asd_bench_aws.standardisation import BandStandardisation
-
-#: Images per pass when nothing is learned.
-CPU_CHUNK = 32
-GPU_CHUNK = 1024
+from asd_bench_aws.scores import negative_log_odds, negative_probabilities
 
 #: Logits of shape (images, classes) and the number of IDs to scores of shape (images, IDs).
 SCORES: Mapping[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
@@ -51,7 +45,7 @@ MIXES: Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.T
 class Classifier(ABC):
     """Tells the IDs of a machine type apart, and perturbed sounds of each from its true ones.
 
-    A clip's ``probability`` is the negative mean over its images of the probability of its ID among all classes, or the
+    A clip's ``anomaly`` is the negative mean over its images of the probability of its ID among all classes, or the
     mean logarithm of the odds against it. Where a clip may be of several classes the likeliest counts.
     """
 
@@ -98,12 +92,13 @@ class Classifier(ABC):
             n_warps=len(config.warps),
         )
         windows = images.windows
-        bands = BandStandardisation.of(audio.frames().values)
+        frames = audio.frames().values
         # The first row is that of images which are not warped.
-        tables = warp_tables((0.0, *config.warps), bands.n_bands)
+        tables = warp_tables((0.0, *config.warps), frames.shape[1])
         lower, upper_share = (table.to(ctx.device) for table in tables)
         torch.manual_seed(ctx.seed_of("weights"))
-        self.network = self._new_network(bands.cpu()).to(ctx.device)
+        self.network = self._new_network(frames.shape[1]).to(ctx.device)
+        self.network.bands.learn(frames)
 
         def plan(epoch: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
             return images.plan(config.batch_size, self._n_mixed(), rng)
@@ -130,26 +125,25 @@ class Classifier(ABC):
             return SCORES[self.config.score](self.network(images), self.n_ids)
 
         windows = audio.windows(self.config.n_frames, self.config.hop)
-        chunk = CPU_CHUNK if ctx.device.type == "cpu" else GPU_CHUNK
-        by_id = clip_means(windows, len(audio), measure, chunk)
-        return {"probability": of_the_likeliest(by_id, audio.clips.candidates).cpu().numpy()}
+        by_id = clip_means([windows], len(audio), measure)
+        return {"anomaly": of_the_likeliest(by_id, audio.clips.candidates).cpu().numpy()}
 
     def save(self, folder: Path) -> None:
         state = {name: values.contiguous() for name, values in self.network.state_dict().items()}
         save_file(state, folder / "network.safetensors")
-        shape = {"n_ids": self.n_ids, "n_bands": self.network.bands.n_bands}
+        shape = {"n_ids": self.n_ids, "n_bands": len(self.network.bands.mean)}
         (folder / "network.json").write_text(json.dumps(shape), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
         shape = json.loads((folder / "network.json").read_text(encoding="utf-8"))
         self.n_ids = shape["n_ids"]
-        self.network = self._new_network(BandStandardisation.unknown(shape["n_bands"]))
+        self.network = self._new_network(shape["n_bands"])
         self.network.load_state_dict(load_file(folder / "network.safetensors"))
 
-    def _new_network(self, bands: BandStandardisation) -> ImageClassifier:
+    def _new_network(self, n_bands: int) -> ImageClassifier:
         backbone = self._backbone()
         n_variants = 1 + len(self.config.warps) + len(self.config.speeds)
-        return ImageClassifier(bands, backbone, self._head(backbone.num_features, self.n_ids * n_variants))
+        return ImageClassifier(n_bands, backbone, self._head(backbone.num_features, self.n_ids * n_variants))
 
 
 class SoftmaxClassifier(Classifier):

@@ -7,22 +7,21 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from asd_bench import backbones
-from asd_bench_aws.standardisation import BandStandardisation
+from asd_bench import BandScale, backbones
 
 
 class ImageClassifier(nn.Module):
     """Images of log-mel frames to logits.
 
     Args:
-        bands: standardises the input.
+        n_bands: of a frame.
         backbone: images of shape (images, 1, frames, bands) to embeddings.
         head: embeddings to logits.
     """
 
-    def __init__(self, bands: BandStandardisation, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, n_bands: int, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
-        self.bands = bands
+        self.bands = BandScale(n_bands)
         # Convolutions of this size are a third faster when a pixel's channels lie side by side.
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.head = head

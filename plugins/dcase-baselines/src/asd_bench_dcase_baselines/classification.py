@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +11,18 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from asd_bench import Audio, Clips, Context, Windows
+from asd_bench import Audio, Clips, Context, Windows, clip_means, of_the_likeliest
 from asd_bench.training import Adam, Recipe, batches
 from asd_bench_dcase_baselines import MobileNetConfig
 from asd_bench_dcase_baselines.mobilenetv2 import ImageClassifier, initialise
-from asd_bench_dcase_baselines.odds import log_odds, of_the_likeliest, slipped_log_odds
+from asd_bench_dcase_baselines.odds import log_odds, slipped_log_odds
 from asd_bench_dcase_baselines.reconstruction import hold_out
 
 #: Keras's epsilon of Adam.
 ADAM_EPS = 1e-7
 
-#: Images per pass when nothing is learned: what keeps a GPU busy, and what a CPU's cache holds.
-GPU_CHUNK = 2048
-CPU_CHUNK = 32
+#: Held-out images per pass.
+CHUNK = 32
 
 
 class Classification:
@@ -74,8 +73,16 @@ class Classification:
 
     def score(self, audio: Audio, ctx: Context) -> dict[str, np.ndarray]:
         self.network.to(ctx.device).eval()
-        slips = torch.from_numpy(self._slips(audio.clips)).to(ctx.device)
-        means = self._clip_means(audio.windows(self.config.n_frames, self.config.score_hop), slips)
+
+        def measure(images: torch.Tensor) -> torch.Tensor:
+            # Rounded to float32, as Keras gives them: what rounds to 1 scores far below what does not.
+            p = self.network(images).softmax(dim=1).double()
+            return torch.cat([log_odds(p), slipped_log_odds(p)], dim=1)
+
+        windows = audio.windows(self.config.n_frames, self.config.score_hop)
+        right, slipped = clip_means([windows], len(audio), measure).chunk(2, dim=1)
+        slips = torch.from_numpy(self._slips(audio.clips)).to(ctx.device).unsqueeze(1)
+        means = torch.where(slips, slipped, right)
         return {"log-odds": of_the_likeliest(means, audio.clips.candidates).cpu().numpy()}
 
     def save(self, folder: Path) -> None:
@@ -109,36 +116,9 @@ class Classification:
         return np.full(len(clips.clip_id), self.config.bracket_slip == "scores-and-threshold")
 
     @torch.inference_mode()
-    def _clip_means(self, windows: Windows, slips: torch.Tensor) -> torch.Tensor:
-        """The clips' mean log-odds of every class, float64 of shape (clips, classes).
-
-        Args:
-            windows: every clip's images.
-            slips: which clips are scored with the misplaced bracket.
-        """
-        total = torch.zeros((len(slips), self.n_classes), dtype=torch.float64, device=slips.device)
-        for index, logits in self._logits(windows, torch.arange(len(windows), device=slips.device)):
-            # Rounded to float32, as Keras gives them: what rounds to 1 scores far below what does not.
-            p = logits.softmax(dim=1).double()
-            clip = windows.clip[index]
-            total.index_add_(0, clip, torch.where(slips[clip].unsqueeze(1), slipped_log_odds(p), log_odds(p)))
-        return total / torch.bincount(windows.clip, minlength=len(slips)).unsqueeze(1)
-
-    @torch.inference_mode()
     def _cross_entropy(self, windows: Windows, label: torch.Tensor, chosen: np.ndarray) -> float:
         total = sum(
-            functional.cross_entropy(logits, label[index], reduction="sum")
-            for index, logits in self._logits(windows, torch.from_numpy(chosen).to(label.device))
+            functional.cross_entropy(self.network(windows.gather(index)), label[index], reduction="sum")
+            for index in torch.from_numpy(chosen).to(label.device).split(CHUNK)
         )
         return float(total) / len(chosen)
-
-    def _logits(self, windows: Windows, chosen: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The chosen images in parts, each with its logits.
-
-        Every pass has as many images, the last filled up with copies of one: so an image's logits do not depend on how
-        many others there are.
-        """
-        size = CPU_CHUNK if chosen.device.type == "cpu" else GPU_CHUNK
-        for index in chosen.split(size):
-            filled = torch.cat([index, index[-1:].expand(size - len(index))])
-            yield index, self.network(windows.gather(filled))[: len(index)]

@@ -7,7 +7,6 @@ between -36.04 and 36.04 and are never infinite.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import torch
 
@@ -34,19 +33,3 @@ def slipped_log_odds(p: torch.Tensor) -> torch.Tensor:
     """
     # A probability just above 1 would make the outer logarithm that of a negative number.
     return ((1 - p).clamp(min=EPSILON) - p.clamp(EPSILON, 1).log()).log()
-
-
-def of_the_likeliest(scores: torch.Tensor, candidates: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Every clip's score for the one of its candidate classes that suits it best: the smallest.
-
-    Args:
-        scores: shape (clips, classes), every clip's for every class.
-        candidates: the classes that each clip may belong to, one at least.
-
-    Returns:
-        shape (clips,).
-    """
-    possible = torch.zeros(scores.shape, dtype=torch.bool)
-    for row, classes in enumerate(candidates):
-        possible[row, list(classes)] = True
-    return scores.masked_fill(~possible.to(scores.device), torch.inf).amin(dim=1)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from asd_bench import Audio, BenchError, Context, Windows
+from asd_bench import Audio, BenchError, Context, Windows, clip_means, of_the_likeliest
 from asd_bench.training import Recipe, Sgd
 from asd_bench_geco import ClassifierConfig, GecoConfig
 from asd_bench_geco.classification import Classification
@@ -18,10 +18,6 @@ from asd_bench_geco.joint import JointTraining, new_contrast
 from asd_bench_geco.network import CropClassifier
 from asd_bench_geco.pae import PredictiveAutoencoder
 from asd_bench_geco.schedules import stepped
-
-#: Frames per pass when nothing is learned: what a CPU's cache holds, and what keeps a GPU busy.
-CPU_FRAMES = 2**12
-GPU_FRAMES = 2**16
 
 
 class CosineDistance:
@@ -91,30 +87,11 @@ class CosineDistance:
         embeddings, class_id = self._embed(audio, ctx), audio.clips.class_id
         return np.stack([embeddings[class_id == number].mean(axis=0) for number in range(len(ctx.classes))])
 
-    @torch.inference_mode()
     def _embed(self, audio: Audio, ctx: Context) -> np.ndarray:
         """Every clip's mean embedding over its pieces, float64 of shape (clips, width)."""
-        groups = (
-            [crops_in_turn(audio, self.config.crop_frames)] if self.config.pieces == "crops" else whole_clips(audio)
-        )
-        width = self.network.head.in_features
-        total = torch.zeros((len(audio), width), dtype=torch.float64, device=ctx.device)
-        count = torch.zeros((len(audio), 1), dtype=torch.float64, device=ctx.device)
-        for pieces in groups:
-            total.index_add_(0, pieces.clip, self._embed_pieces(pieces).double())
-            count += torch.bincount(pieces.clip, minlength=len(audio)).unsqueeze(1)
-        return (total / count).cpu().numpy()
-
-    def _embed_pieces(self, pieces: Windows) -> torch.Tensor:
-        """Embeddings of pieces of one length, shape (pieces, width)."""
-        device = pieces.start.device
-        chunk = max(1, (CPU_FRAMES if device.type == "cpu" else GPU_FRAMES) // pieces.n)
-        embeddings = []
-        for first in range(0, len(pieces), chunk):
-            # Passes of one size, so that the same kernels compute every piece: the last is filled up with its last.
-            index = torch.arange(first, first + chunk, device=device).clamp(max=len(pieces) - 1)
-            embeddings.append(self.network.embed(pieces.gather(index))[: len(pieces) - first])
-        return torch.cat(embeddings)
+        crops = self.config.pieces == "crops"
+        groups = [crops_in_turn(audio, self.config.crop_frames)] if crops else whole_clips(audio)
+        return clip_means(groups, len(audio), self.network.embed).cpu().numpy()
 
 
 class Geco(CosineDistance):
@@ -146,12 +123,8 @@ def cosine_distances(embeddings: np.ndarray, centres: np.ndarray, candidates: Se
     Raises:
         BenchError: a clip has no candidates.
     """
-    without = [number for number, classes in enumerate(candidates) if not len(classes)]
-    if without:
-        raise BenchError(f"{len(without)} of {len(candidates)} clips belong to no class that was trained on")
-    similarities = _directions(embeddings) @ _directions(centres).T
-    nearest = [row[list(classes)].max() for row, classes in zip(similarities, candidates, strict=True)]
-    return 1.0 - np.array(nearest)
+    distances = 1.0 - _directions(embeddings) @ _directions(centres).T
+    return of_the_likeliest(torch.from_numpy(distances), candidates).numpy()
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:

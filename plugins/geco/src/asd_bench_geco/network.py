@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from asd_bench import BandScale
 from asd_bench.backbones import resnet18
-from asd_bench_geco.standardisation import BandScale
 
 
 class CropClassifier(nn.Module):

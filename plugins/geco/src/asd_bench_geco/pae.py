@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from asd_bench import BandScale
 from asd_bench_geco import PaeConfig
-from asd_bench_geco.standardisation import BandScale
 
 #: Transformer blocks of the encoder, and of the decoder.
 N_BLOCKS = 2
