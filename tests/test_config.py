@@ -33,6 +33,7 @@ class Alpha:
     sizes: tuple[int, ...] = option((1, 2), "several numbers", minimum=1)
     band: tuple[float, float] = option((0.0, 1.0), "two numbers")
     names: tuple[str, ...] | None = option(None, "several words, or none")
+    table: str = option("", "a file, or none", file=True)
 
     def __post_init__(self) -> None:
         if self.band[0] > self.band[1]:
@@ -211,6 +212,28 @@ def test_an_empty_config_file_says_nothing(tmp_path):
     assert layer_from_file(tmp_path / "empty.yaml").values == {}
     with pytest.raises(BenchError, match="cannot be read: No such file"):
         layer_from_file(tmp_path / "missing.yaml")
+
+
+def test_a_file_counts_by_what_is_in_it(host, tmp_path):
+    def with_file(name, content):
+        (tmp_path / name).write_text(content)
+        layer = Layer("--set", {"alpha.table": str(tmp_path / name)})
+        return resolve_system(host, host.get("system", "one").spec, "paper", [layer])
+
+    first, other = with_file("a.csv", "1"), with_file("a.csv", "22")
+    moved, without = with_file("b.csv", "1"), resolve_system(host, host.get("system", "one").spec, "paper", [])
+    assert first.document() == moved.document()
+    assert first.document() != other.document()
+    assert without.members[0].detector.files == {}
+    # The fit on this machine is told the path; nobody else is.
+    assert moved.members[0].detector.files == {"table": str(tmp_path / "b.csv")}
+    assert str(tmp_path) not in str(moved.document())
+    assert re.fullmatch(r"alpha\.table=sha256:[0-9a-f]{16}", *moved.user_changes)
+
+
+def test_a_file_has_to_be_there_before_anything_runs(host, tmp_path):
+    with pytest.raises(BenchError, match=r"alpha\.table is to be a file, and there is none at .*none\.csv"):
+        resolved(host, "one", Layer("--set", {"alpha.table": str(tmp_path / "none.csv")}))
 
 
 def test_profiles(host):

@@ -10,6 +10,8 @@ that has x), ``NAME.x`` and ``NAME.frontend.x`` (one detector, by member or dete
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -74,15 +76,24 @@ class Node:
                 fix=f"its options are: {', '.join(self.values) or 'none'}",
             )
         coerced = coerce(value, typing.get_type_hints(self.schema)[name], f"{self.title}.{name}", origin)
-        minimum = {item.name: item.metadata.get("minimum") for item in dataclasses.fields(self.schema)}[name]
+        told = {item.name: item.metadata for item in dataclasses.fields(self.schema)}[name]
+        if told.get("file") and coerced:
+            coerced = _path_of_a_file(coerced, f"{self.title}.{name}", origin)
+        minimum = told.get("minimum")
         numbers = coerced if isinstance(coerced, tuple) else (coerced,)
         if minimum is not None and any(isinstance(number, (int, float)) and number < minimum for number in numbers):
             raise BenchError(f"{self.title}.{name} must be at least {minimum:g}, got {coerced!r}", where=origin)
         self.values[name] = coerced
         self.origins[name] = origin
 
+    def files(self) -> dict[str, str]:
+        """Option -> path, for every option that names a file."""
+        named = {item.name for item in dataclasses.fields(self.schema) if item.metadata.get("file")}
+        return {name: value for name, value in self.values.items() if name in named and value}
+
     def document(self) -> dict[str, Any]:
-        return dict(self.values)
+        """The values, of files ``sha256:…``, which says what is in them and nothing of where they are."""
+        return self.values | {name: _content(Path(path)) for name, path in self.files().items()}
 
     def built(self) -> Any:
         """The configuration object, whose class may look at its values together.
@@ -102,7 +113,8 @@ class Node:
 class ResolvedDetector:
     """A detector with every value decided, and what it uses resolved likewise.
 
-    ``config`` and ``frontend`` are plain values for keys and JSON; the classes travel by their lazy names.
+    ``config`` and ``frontend`` are plain values for keys and JSON; the classes travel by their lazy names. Of a file
+    ``config`` says what is in it, and ``files`` where it is.
     """
 
     name: str
@@ -114,6 +126,7 @@ class ResolvedDetector:
     min_classes: int
     config_type: str
     config: Mapping[str, Any]
+    files: Mapping[str, str]
     frontend: Mapping[str, Any]
     uses: Mapping[str, ResolvedDetector]
 
@@ -212,7 +225,7 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
     changed = dict(spec.profiles.get(profile, {}))
     _apply(nodes, spec.name, Layer("recipe", spec.recipe))
     _apply(nodes, spec.name, Layer(f"profile {profile}", changed))
-    before = [dict(node.values) for node in nodes]
+    before = [node.document() for node in nodes]
     for layer in layers:
         _apply(nodes, spec.name, layer)
     for node in nodes:
@@ -221,7 +234,7 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
     theirs = dict.fromkeys(
         f"{node.title}.{name}={value}"
         for node, values in zip(nodes, before, strict=True)
-        for name, value in node.values.items()
+        for name, value in node.document().items()
         if value != values[name]
     )
     labels = [member.label for member in spec.members]
@@ -309,6 +322,7 @@ class _Branch:
             min_classes=self.spec.min_classes,
             config_type=lazy_name(self.spec.config),
             config=self.node.document(),
+            files=self.node.files(),
             frontend={
                 "name": self.frontend.name,
                 "target": self.frontend.target,
@@ -339,6 +353,26 @@ def _apply(nodes: list[Node], system: str, layer: Layer) -> None:
         taking = [node for node in addressed if node.has(name)] or addressed[:1]
         for node in taking:
             node.put(name, value, layer.origin)
+
+
+def _path_of_a_file(text: str, title: str, origin: str) -> str:
+    """Its absolute path: fits are made in other processes."""
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise BenchError(f"{title} is to be a file, and there is none at {path}", where=origin)
+    return str(path)
+
+
+def _content(path: Path) -> str:
+    status = path.stat()
+    return f"sha256:{_sha256(path, status.st_size, status.st_mtime_ns)[:16]}"
+
+
+@functools.cache
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Of a file as it is now: its size and time tell when it has changed."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _component(spec: DetectorSpec, component: str | None, system: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -125,6 +126,9 @@ class Audio:
         frontend_key: what its frames are cached under.
         device: where frames go.
         cache: folder of cached frames.
+
+    Attributes:
+        frames_seconds: how long it took to make frames, 0 before they are asked for.
     """
 
     def __init__(
@@ -145,6 +149,7 @@ class Audio:
         self._frontend = frontend
         self._frontend_key = frontend_key
         self._cache = cache
+        self.frames_seconds = 0.0
         self._frames: Frames | None = None
         self._waves: Waves | None = None
 
@@ -202,7 +207,9 @@ class Audio:
     def frames(self) -> Frames:
         """The frontend's output for every clip, resident on a GPU, cached on disk for a CPU."""
         if self._frames is None:
+            start = time.perf_counter()
             self._frames = self._cached_frames() if self.device.type == "cpu" else self._resident_frames()
+            self.frames_seconds = time.perf_counter() - start
         return self._frames
 
     def windows(self, n: int, hop: int) -> Windows:

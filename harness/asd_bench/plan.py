@@ -165,6 +165,7 @@ class Planner:
                 role: {job.spec.scope_name: job.folder.relative_to(self.workspace.path).as_posix() for job in jobs}
                 for role, jobs in upstream.items()
             },
+            files=detector.files,
             device=self.device,
             rerun=self.rerun,
         )

@@ -18,15 +18,17 @@ Scope = Literal["section", "machine", "dataset"]
 PAPER = "paper"
 
 
-def option(default: Any, doc: str, *, minimum: float | None = None) -> Any:
+def option(default: Any, doc: str, *, minimum: float | None = None, file: bool = False) -> Any:
     """A documented field of a configuration dataclass.
 
     Args:
         default: the value where nobody says otherwise.
         doc: one sentence, shown by ``asd-bench config`` and ``asd-bench show``.
         minimum: smallest admissible value of a numeric field.
+        file: whether the text is the path of a file, or empty for none; an option of detectors. The file has to be
+            there before anything is fitted, and fits are told apart by what is in it, not by where it is.
     """
-    return field(default=default, metadata={"doc": doc, "minimum": minimum})
+    return field(default=default, metadata={"doc": doc, "minimum": minimum, "file": file})
 
 
 @dataclass(frozen=True)

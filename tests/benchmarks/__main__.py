@@ -14,6 +14,7 @@ from asd_bench import threads
 # As every entry point does, before torch is imported.
 threads.apply(1)
 
+import back_ends  # noqa: E402
 import data_path  # noqa: E402
 import training_loop  # noqa: E402
 import trainings  # noqa: E402
@@ -31,6 +32,7 @@ def main() -> None:
             data_path.log_mel(),
             training_loop.autoencoder(folder / "autoencoder"),
             trainings.measure(folder / "trainings"),
+            back_ends.measure(),
             data_path.whole_run(folder / "whole"),
         ):
             print(measured, flush=True)

@@ -126,7 +126,7 @@ class Trial:
         device = torch.device("cpu")
         audio, _, _, classes = fit._listen(job, device)
         with mock.patch("asd_bench.training.train", remember), contextlib.suppress(Enough):
-            fit._detector(job.spec).fit(audio, fit._context(job, device, classes))
+            fit._detector(job).fit(audio, fit._context(job, device, classes))
         return asked
 
     def forget(self) -> None:
