@@ -78,14 +78,21 @@ def test_what_is_not_ranked_says_why_and_shows_no_average(make):
     page = page_of(make(), partial)
     assert "half" not in section(page, "Ranking")
     unranked = rows(section(page, "Not ranked"))
-    assert unranked[1] == ["half", "paper", "1 of 2 sections", "10/20", "4/8", "–", "1 (0)"]
+    assert unranked[1] == ["half", "1 of 2 sections", "10/20", "4/8", "–", "1 (0)"]
     assert unranked[-1] == ["half", "AUC<br>pAUC", "81.23<br>60.00"]
+
+
+def test_rows_of_several_profiles_that_are_not_ranked_are_told_apart(make):
+    part, published = {"fan/00": {"auc": 0.8, "pauc": 0.6}}, ["fan/00", "pump/00"]
+    halves = [make(part, system="half", published=published, profile=profile) for profile in ("paper", "quick")]
+    page = page_of(*halves)
+    assert [row[0] for row in rows(section(page, "Not ranked"))[1:3]] == ["half", "half (quick)"]
 
 
 def test_a_page_without_a_ranking(make):
     page = page_of(make(reasons=["synthetic sounds"]), dataset="dcase2020-synthetic")
     assert "No result can be ranked yet." in section(page, "Ranking")
-    assert rows(section(page, "Not ranked"))[1][2] == "synthetic sounds"
+    assert rows(section(page, "Not ranked"))[1][1] == "synthetic sounds"
     assert "--dataset dcase2020 --seeds 0 --data-root FOLDER" in page
 
 

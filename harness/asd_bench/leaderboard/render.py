@@ -110,7 +110,7 @@ class Notes:
     def name(self, row: Standing) -> str:
         """A row's system, with the numbers of its notes."""
         numbers = [self._number(text) for text in self._about(row)]
-        return escape(row.system) + (f" <sup>{' '.join(map(str, numbers))}</sup>" if numbers else "")
+        return escape(row.title) + (f" <sup>{' '.join(map(str, numbers))}</sup>" if numbers else "")
 
     def _number(self, text: str) -> int:
         if text not in self.texts:
@@ -211,7 +211,6 @@ def _incomplete_table(board: Board, notes: Notes) -> str:
     lines = [
         [
             notes.name(row),
-            escape(row.profile),
             escape("; ".join(row.shortcomings)) or "incomplete",
             _n_of(row.first.overall.train_clips, row.first.overall.train_clips_published),
             _n_of(row.first.overall.test_clips, row.first.overall.test_clips_published),
@@ -220,8 +219,8 @@ def _incomplete_table(board: Board, notes: Notes) -> str:
         ]
         for row in board.incomplete
     ]
-    head = ["System", "Profile", "Why", "Training clips", "Test clips", "Ω", "Seeds"]
-    return table(head, lines, head[3:6])
+    head = ["System", "Why", "Training clips", "Test clips", "Ω", "Seeds"]
+    return table(head, lines, head[2:5])
 
 
 def _n_of(number: int | None, published: int | None) -> str:

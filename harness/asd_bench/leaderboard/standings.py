@@ -40,6 +40,11 @@ class Standing:
         return self.first.profile
 
     @property
+    def title(self) -> str:
+        """The system, and the profile where rows of several profiles stand together: where it is not complete."""
+        return self.system if self.profile == PAPER or not self.shortcomings else f"{self.system} ({self.profile})"
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(result.seed for result in self.results)
 
