@@ -6,11 +6,18 @@ The types that a field may have: bool, int, float, str, Literal, tuples of these
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from typing import Any, Literal
 
 from asd_bench.errors import BenchError
+
+
+@functools.cache
+def type_hints(schema: Any) -> dict[str, Any]:
+    """The declared types of a configuration class's fields, by name."""
+    return typing.get_type_hints(schema)
 
 
 def default_values(schema: Any, title: str) -> dict[str, Any]:
@@ -24,7 +31,7 @@ def default_values(schema: Any, title: str) -> dict[str, Any]:
         BenchError: it is no dataclass, or a field has an unreadable type or no default that a user could set.
     """
     try:
-        hints, default = typing.get_type_hints(schema), schema()
+        hints, default = type_hints(schema), schema()
         fields = dataclasses.fields(schema)
     except Exception as error:
         what = "is no dataclass with readable types and a default for every field"

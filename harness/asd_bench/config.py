@@ -12,19 +12,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asd_bench.coerce import coerce, default_values
+from asd_bench.coerce import coerce, default_values, type_hints
 from asd_bench.errors import BenchError
 from asd_bench.plugins import Host, did_you_mean, lazy_name
 from asd_bench.specs import PAPER, DatasetSpec, DetectorSpec, FrontendSpec, Scope, SystemSpec
 
 #: What may stand before the dot for every system.
-_ANY_OF_A_KIND = ("detector", "frontend", "ensembler")
+ANY_OF_A_KIND = ("detector", "frontend", "ensembler")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Node:
                 where=origin,
                 fix=f"its options are: {', '.join(self.values) or 'none'}",
             )
-        coerced = coerce(value, typing.get_type_hints(self.schema)[name], f"{self.title}.{name}", origin)
+        coerced = coerce(value, type_hints(self.schema)[name], f"{self.title}.{name}", origin)
         told = {item.name: item.metadata for item in dataclasses.fields(self.schema)}[name]
         if told.get("file") and coerced:
             coerced = _path_of_a_file(coerced, f"{self.title}.{name}", origin)
@@ -267,7 +266,7 @@ def knows_address(host: Host, spec: SystemSpec, address: str) -> bool:
     nodes = [Node.of("ensembler", {"ensembler"}, host.get("ensembler", spec.ensembler).spec.config)]
     nodes += [node for branch in branches for node in branch.nodes()]
     addressed = [node for node in nodes if owner in node.addresses]
-    return any(node.has(name) for node in addressed) if owner in _ANY_OF_A_KIND else bool(addressed)
+    return any(node.has(name) for node in addressed) if owner in ANY_OF_A_KIND else bool(addressed)
 
 
 @dataclass

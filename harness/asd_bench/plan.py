@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ from asd_bench.data.clips import Split, content, visible
 from asd_bench.data.dataset import Dataset
 from asd_bench.errors import BenchError
 from asd_bench.fit import FitJob, FitSpec
-from asd_bench.keys import digest
+from asd_bench.keys import canonical, digest
 from asd_bench.records import Workspace
 
 
@@ -86,9 +87,14 @@ class Planner:
         for system in systems:
             for seed in seeds:
                 fits = {}
+                # Members may be many components of one detector.
+                made: dict[str, tuple[FitJob, ...]] = {}
                 for member in system.members:
-                    scopes = _scopes(member.detector, dataset, chosen, "test")
-                    fits[member.label] = tuple(self._fits(plan, member.detector, dataset, seed, scopes, chosen))
+                    same = canonical(dataclasses.asdict(member.detector))
+                    if same not in made:
+                        scopes = _scopes(member.detector, dataset, chosen, "test")
+                        made[same] = tuple(self._fits(plan, member.detector, dataset, seed, scopes, chosen))
+                    fits[member.label] = made[same]
                 trained = {machine for jobs in fits.values() for job in jobs for machine in job.stores}
                 on = tuple(machine for machine in dataset.stores if machine in trained)
                 plan.results.append(ResultPlan(system, dataset, seed, chosen, fits, on))

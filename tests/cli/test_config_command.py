@@ -58,9 +58,18 @@ def test_each_layer_is_an_origin(values, toy, tmp_path):
         "near.standardize": "--set",
         "near.pool": "default",
     }
-    assert rows["near.frontend.hop"]["origin"] == "profile quick"
+    assert rows["knn.frontend.hop"]["origin"] == "profile quick"
     assert (rows["near.k"]["value"], rows["near.k"]["published"]) == (1, 2)
     assert values("--system", "toy")["near.k"]["origin"] == "recipe"
+
+
+def test_what_members_with_the_same_detector_have_alike_is_shown_once(values, toy, asd_bench):
+    rows = values("--system", "toy")
+    assert {address.rpartition(".")[0] for address in rows} >= {"near", "far", "knn.frontend"}
+    assert not any(address.startswith(("near.frontend", "far.frontend")) for address in rows)
+    # The address that it is shown under reaches them all.
+    changed = values("--system", "toy", "--set", "knn.frontend.hop=256")
+    assert (changed["knn.frontend.hop"]["value"], changed["knn.frontend.hop"]["published"]) == (256, 512)
 
 
 def test_members_with_the_same_detector_have_addresses_of_their_own(values, toy):

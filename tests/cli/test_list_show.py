@@ -61,8 +61,8 @@ def test_a_systems_paper_and_plugin_are_listed(asd_bench, declare):
     declare("toys", asd_systems=[TOY], asd_ensemblers=[TOY_MEAN])
     output = asd_bench("list", "systems").output
     assert "quick" in asd_bench("show", TOY.name).output
-    assert "Lovelace et al. 1843" in output
-    assert "toys" in output
+    assert "toys · Lovelace et al. 1843" in output
+    assert output.index("built in") < output.index("mel-knn") < output.index("toys ·") < output.index(TOY.summary)
     assert "test scores" in asd_bench("list", "ensemblers").output
 
 

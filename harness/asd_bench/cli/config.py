@@ -83,11 +83,11 @@ class _Value:
 
 
 def _values(host: Host, spec: SystemSpec, data: DatasetSpec | None, profile: str, layers: list[Layer]) -> list[_Value]:
-    from asd_bench.cli.parts import option_rows
+    from asd_bench.cli.parts import distinct, option_rows
     from asd_bench.specs import PAPER
 
-    decided = option_rows(_nodes(host, spec, data, profile, layers))
-    published = option_rows(_nodes(host, spec, data, PAPER, []))
+    sides = distinct(_nodes(host, spec, data, profile, layers), _nodes(host, spec, data, PAPER, []))
+    decided, published = map(option_rows, sides)
     return [_Value(row, other.value) for row, other in zip(decided, published, strict=True)]
 
 

@@ -23,6 +23,8 @@ from asd_bench.cli.present import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from asd_bench.cli.rows import Rows
     from asd_bench.plugins import Entry, Host
 
@@ -70,12 +72,29 @@ def _print_tables(documents: Mapping[str, list[dict[str, Any]]], with_titles: bo
     for kind, rows in documents.items():
         if with_titles:
             out.print(f"[bold]{kind}[/]\n")
-        out.print(rows_table([_CELLS[kind](row) for row in rows]) if rows else f"no {kind}")
-        if with_titles:
-            out.print()
+        if kind == "plugins" or not rows:
+            out.print(rows_table([_CELLS[kind](row) for row in rows]) if rows else f"no {kind}")
+        else:
+            _print_by_plugin(out, kind, rows)
     if with_titles:
         out.print("[dim]also: asd-bench list detectors | frontends | ensemblers | plugins | results | fits[/]")
         out.print("[dim]all about one of them: asd-bench show NAME[/]")
+
+
+def _print_by_plugin(out: Console, kind: str, rows: list[dict[str, Any]]) -> None:
+    """A table per plugin, those of the core first; names have one width, so that what follows them stands in line."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (row["distribution"] != "asd-bench", row["plugin"])):
+        groups.setdefault("built in" if row["distribution"] == "asd-bench" else row["plugin"], []).append(row)
+    width = max(len(row["name"]) for row in rows)
+    for number, (plugin, of_plugin) in enumerate(groups.items()):
+        papers = dict.fromkeys(row["paper"] for row in of_plugin if row.get("paper"))
+        out.print(f"[cyan]{text(' · '.join([plugin, *papers]))}[/]")
+        shown = rows_table([_CELLS[kind](row) for row in of_plugin])
+        shown.columns[0].min_width = width
+        shown.show_header = not number
+        out.print(shown)
+        out.print()
 
 
 # -- what plugins declare ----------------------------------------------------------------------------------------------
@@ -183,18 +202,6 @@ def _first_cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {"name": f"[bold]{text(row['name'])}[/]{aliases}", "summary": text(row["summary"])}
 
 
-def _plugin_cell(row: Mapping[str, Any]) -> dict[str, str]:
-    return {"plugin": "[dim]built in[/]" if row["distribution"] == "asd-bench" else text(row["plugin"])}
-
-
-def _system_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        **_first_cells(row),
-        **_plugin_cell(row),
-        "paper": text(row["paper"]),
-    }
-
-
 def _dataset_cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         **_first_cells(row),
@@ -202,27 +209,16 @@ def _dataset_cells(row: Mapping[str, Any]) -> dict[str, str]:
         "machines": str(len(row["machines"])),
         "sections": str(sum(len(sections) for sections in row["machines"].values())),
         "clips": f"{row['n_train'] + row['n_test']:,}",
-        **_plugin_cell(row),
     }
 
 
 def _detector_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        **_first_cells(row),
-        "one per": text(row["scope"]),
-        "frontend": text(row["frontend"]),
-        "uses": text(", ".join(row["uses"].values())),
-        **_plugin_cell(row),
-    }
-
-
-def _frontend_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    return {**_first_cells(row), **_plugin_cell(row)}
+    return {**_first_cells(row), "one per": text(row["scope"])}
 
 
 def _ensembler_cells(row: Mapping[str, Any]) -> dict[str, str]:
     sees = "[yellow]test scores[/]" if row["transductive"] else "training scores"
-    return {**_first_cells(row), "standardises with": sees, **_plugin_cell(row)}
+    return {**_first_cells(row), "standardises with": sees}
 
 
 def _plugin_cells(row: Mapping[str, Any]) -> dict[str, str]:
@@ -269,10 +265,10 @@ def _age(row: Mapping[str, Any]) -> str:
 
 
 _CELLS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {
-    "systems": _system_cells,
+    "systems": _first_cells,
     "datasets": _dataset_cells,
     "detectors": _detector_cells,
-    "frontends": _frontend_cells,
+    "frontends": _first_cells,
     "ensemblers": _ensembler_cells,
     "plugins": _plugin_cells,
     "results": _result_cells,

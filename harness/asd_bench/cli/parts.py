@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from asd_bench.cli.present import rows_table, text, type_text
-from asd_bench.config import Node
+from asd_bench.coerce import type_hints
+from asd_bench.config import ANY_OF_A_KIND, Node
+from asd_bench.keys import canonical
 from asd_bench.specs import doc_of
 
 if TYPE_CHECKING:
@@ -41,13 +42,35 @@ class OptionRow:
     doc: str
 
 
-def option_rows(nodes: Iterable[Node]) -> list[OptionRow]:
-    """Every option of some parts. Parts that answer to the same addresses have the same values and are listed once."""
-    nodes = list({node.addresses: node for node in nodes}.values())
+def distinct(*sides: Sequence[Node]) -> list[list[Node]]:
+    """Some parts, those that several members of a detector have alike once, under the detector's address.
+
+    Args:
+        sides: the same parts in the same order, for example as they were decided and as they were published; those that
+            differ on any side are listed for themselves.
+
+    Returns:
+        the parts of every side.
+    """
+    groups: dict[Any, tuple[Node, ...]] = {}
+    for parts in zip(*sides, strict=True):
+        node = parts[0]
+        shared = node.addresses - {node.title}
+        named = sorted(shared - set(ANY_OF_A_KIND))
+        values = canonical([[part.values, part.origins] for part in parts])
+        key = (node.schema, tuple(named) or node.title, values)
+        if key in groups and named:
+            parts = tuple(replace(part, title=named[0], addresses=shared) for part in parts)
+        groups[key] = parts
+    return [list(side) for side in zip(*groups.values(), strict=True)]
+
+
+def option_rows(nodes: Sequence[Node]) -> list[OptionRow]:
+    """Every option of some parts that are `distinct`."""
     rows = []
     for node in nodes:
         part = part_address(node, nodes)
-        hints = typing.get_type_hints(node.schema)
+        hints = type_hints(node.schema)
         defaults = Node.of(node.title, (), node.schema).values
         for item in dataclasses.fields(node.schema):
             rows.append(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asd_bench.cli.list import declared
-from asd_bench.cli.parts import OptionRow, option_rows, print_options
+from asd_bench.cli.parts import OptionRow, distinct, option_rows, print_options
 from asd_bench.cli.present import counted, facts, rows_table, text, value_text
 from asd_bench.config import Node, resolve_system
 from asd_bench.plugins import Entry, Host
@@ -89,21 +89,29 @@ def _system(host: Host, entry: Entry) -> Page:
         },
         {
             "members": [
-                {
-                    "member": member.label,
-                    "detector": member.detector.name,
-                    "score": member.component,
-                    "one_per": member.detector.scope,
-                    "frontend": member.detector.frontend["name"],
-                    "uses": [used.name for used in member.detector.uses.values()],
-                }
+                {"member": member.label, "detector": member.detector.name, "score": member.component}
                 for member in resolved.members
             ],
+            "detectors": _detector_rows(resolved),
             "profile_values": _profile_rows(resolved),
         },
-        option_rows(resolved.nodes),
+        option_rows(*distinct(resolved.nodes)),
         (f"every value and its origin: asd-bench config --system {spec.name}",),
     )
+
+
+def _detector_rows(resolved: ResolvedSystem) -> list[dict[str, Any]]:
+    """One row per detector, those that others use before them."""
+    detectors = {used.name: used for member in resolved.members for used in member.detector.walk()}
+    return [
+        {
+            "detector": detector.name,
+            "one_per": detector.scope,
+            "frontend": detector.frontend["name"],
+            "uses": [used.name for used in detector.uses.values()],
+        }
+        for detector in detectors.values()
+    ]
 
 
 def _profile_words(profiles: Mapping[str, Mapping[str, Any]]) -> list[str]:

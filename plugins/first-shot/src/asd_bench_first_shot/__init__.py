@@ -171,7 +171,7 @@ def asd_detectors() -> list[DetectorSpec]:
 
 _PAPER = Paper(
     title="Self-Supervised Representation Learning for First-Shot Unsupervised Anomalous Sound Detection",
-    authors="Wang Jiajun, Wang Junjie, Chen Shengbing, Xu Zhiqi, Wan Mengyuan",
+    authors="Jiajun Wang, Junjie Wang, Shengbing Chen, Zhiqi Xu, Mengyuan Wan",
     year=2023,
     venue="DCASE Challenge, technical report",
 )
