@@ -46,6 +46,11 @@ class Beta:
 
 
 @dataclass(frozen=True)
+class Gamma:
+    table: str = option("", "a file that there has to be", file=True, required=True)
+
+
+@dataclass(frozen=True)
 class Front:
     bands: int = option(128, "how many bands", minimum=1)
 
@@ -58,6 +63,7 @@ class Fusion:
 DETECTORS = [
     DetectorSpec(name="alpha", summary="", target="m:A", frontend="front", config=Alpha, components=("low", "high")),
     DetectorSpec(name="beta", summary="", target="m:B", frontend="wide", config=Beta, uses=(Use("base", "alpha"),)),
+    DetectorSpec(name="gamma", summary="", target="m:G", frontend="front", config=Gamma, components=("low",)),
 ]
 
 FRONTENDS = [
@@ -75,6 +81,7 @@ SYSTEMS = [
         profiles={"quick": {"alpha.count": 6}, "slow": {"alpha.limit": None}},
     ),
     SystemSpec(name="two", summary="", members=(Member("beta"),), ensembler="fusion"),
+    SystemSpec(name="needy", summary="", members=(Member("gamma"),), ensembler="fusion"),
     SystemSpec(
         name="both",
         summary="",
@@ -232,8 +239,50 @@ def test_a_file_counts_by_what_is_in_it(host, tmp_path):
 
 
 def test_a_file_has_to_be_there_before_anything_runs(host, tmp_path):
-    with pytest.raises(BenchError, match=r"alpha\.table is to be a file, and there is none at .*none\.csv"):
-        resolved(host, "one", Layer("--set", {"alpha.table": str(tmp_path / "none.csv")}))
+    weak = Layer("--config my.yaml", {"alpha.table": str(tmp_path / "none.csv")})
+    with pytest.raises(BenchError, match=r"alpha\.table is to be a file, and .*none\.csv cannot be read: No such file"):
+        resolved(host, "one", weak)
+    # What a stronger layer replaces need not be there.
+    assert resolved(host, "one", weak, Layer("--set", {"alpha.table": ""}))["alpha.table"] == ("", "--set")
+
+
+def test_only_detectors_have_files(host):
+    @dataclass(frozen=True)
+    class Listening:
+        table: str = option("", "a file", file=True)
+
+    class Other:
+        @hookimpl
+        def asd_frontends(self):
+            return [FrontendSpec(name="from-file", summary="", target="m:F", config=Listening)]
+
+        @hookimpl
+        def asd_detectors(self):
+            return [DetectorSpec(name="gamma", summary="", target="m:G", frontend="from-file", components=("low",))]
+
+        @hookimpl
+        def asd_systems(self):
+            return [SystemSpec(name="three", summary="", members=(Member("gamma"),))]
+
+    made = Host()
+    made.register(Other(), "of-this-test")
+    with pytest.raises(
+        BenchError, match="the frontend 'from-file' has the option 'table', a file, which only detectors"
+    ):
+        resolve_system(made, made.get("system", "three").spec, "paper", [])
+
+
+def test_a_value_that_a_system_cannot_do_without(host, tmp_path):
+    (tmp_path / "a.csv").write_text("1")
+    spec = host.get("system", "needy").spec
+    # It can be shown, but not run.
+    bare = resolve_system(host, spec, "paper", [])
+    with pytest.raises(
+        BenchError, match=r"the system 'needy' needs gamma\.table: a file that there has to be"
+    ) as error:
+        bare.check_complete()
+    assert error.value.fix == "add --set gamma.table=…"
+    resolve_system(host, spec, "paper", [Layer("--set", {"gamma.table": str(tmp_path / "a.csv")})]).check_complete()
 
 
 def test_profiles(host):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from asd_bench.coerce import coerce, default_values, type_hints
 from asd_bench.errors import BenchError
+from asd_bench.keys import file_content
 from asd_bench.plugins import Host, did_you_mean, lazy_name
 from asd_bench.specs import PAPER, DatasetSpec, DetectorSpec, FrontendSpec, Scope, SystemSpec
 
@@ -77,7 +77,8 @@ class Node:
         coerced = coerce(value, type_hints(self.schema)[name], f"{self.title}.{name}", origin)
         told = {item.name: item.metadata for item in dataclasses.fields(self.schema)}[name]
         if told.get("file") and coerced:
-            coerced = _path_of_a_file(coerced, f"{self.title}.{name}", origin)
+            # Fits are made in other processes.
+            coerced = str(Path(coerced).expanduser().absolute())
         minimum = told.get("minimum")
         numbers = coerced if isinstance(coerced, tuple) else (coerced,)
         if minimum is not None and any(isinstance(number, (int, float)) and number < minimum for number in numbers):
@@ -87,8 +88,21 @@ class Node:
 
     def files(self) -> dict[str, str]:
         """Option -> path, for every option that names a file."""
-        named = {item.name for item in dataclasses.fields(self.schema) if item.metadata.get("file")}
-        return {name: value for name, value in self.values.items() if name in named and value}
+        return {name: self.values[name] for name in file_options(self.schema) if self.values[name]}
+
+    def check_files(self) -> None:
+        """
+        Raises:
+            BenchError: a file that is named is not there, or cannot be read.
+        """
+        for name, path in self.files().items():
+            try:
+                _content(Path(path))
+            except OSError as error:
+                raise BenchError(
+                    f"{self.title}.{name} is to be a file, and {path} cannot be read: {error.strerror}",
+                    where=self.origins[name],
+                ) from error
 
     def document(self) -> dict[str, Any]:
         """The values, of files ``sha256:…``, which says what is in them and nothing of where they are."""
@@ -163,6 +177,19 @@ class ResolvedSystem:
     profile_changes: Mapping[str, Any] = field(default_factory=dict)
     user_changes: tuple[str, ...] = ()
 
+    def check_complete(self) -> None:
+        """
+        Raises:
+            BenchError: a value is missing without which the system cannot run.
+        """
+        for node in self.nodes:
+            for item in dataclasses.fields(node.schema):
+                if item.metadata.get("required") and not node.values[item.name]:
+                    raise BenchError(
+                        f"the system '{self.spec.name}' needs {node.title}.{item.name}: {item.metadata['doc']}",
+                        fix=f"add --set {node.title}.{item.name}=…",
+                    )
+
     def document(self) -> dict[str, Any]:
         """The resolved configuration as plain JSON: what rows of a leaderboard are grouped by."""
         selection = {"select": dataclasses.asdict(self.spec.select)} if self.spec.select else {}
@@ -189,7 +216,7 @@ def _document(detector: ResolvedDetector) -> dict[str, Any]:
 
 def resolve_dataset(spec: DatasetSpec, layers: Iterable[Layer]) -> tuple[Any, Node]:
     """The dataset's configuration object and its node, from the layers' ``dataset.…`` values."""
-    node = Node.of(spec.name, {"dataset"}, spec.config)
+    node = Node.of(spec.name, {"dataset"}, _without_files(spec.config, f"the dataset '{spec.name}'"))
     for layer in layers:
         for address, value in layer.values.items():
             head, _, name = address.partition(".")
@@ -219,21 +246,23 @@ def resolve_system(host: Host, spec: SystemSpec, profile: str, layers: Iterable[
     tree = [_Branch.of(host, member.detector, member.label, member.config) for member in spec.members]
     fuser = host.get("ensembler", spec.ensembler)
     ensembler = fuser.spec
-    ensembler_node = Node.of("ensembler", {"ensembler"}, ensembler.config)
+    schema = _without_files(ensembler.config, f"the ensembler '{ensembler.name}'")
+    ensembler_node = Node.of("ensembler", {"ensembler"}, schema)
     nodes = [ensembler_node, *(node for branch in tree for node in branch.nodes())]
     changed = dict(spec.profiles.get(profile, {}))
     _apply(nodes, spec.name, Layer("recipe", spec.recipe))
     _apply(nodes, spec.name, Layer(f"profile {profile}", changed))
-    before = [node.document() for node in nodes]
+    before = [dict(node.values) for node in nodes]
     for layer in layers:
         _apply(nodes, spec.name, layer)
     for node in nodes:
         # Values that do not fit together are the user's to mend now, not a failed fit later.
+        node.check_files()
         node.built()
     theirs = dict.fromkeys(
-        f"{node.title}.{name}={value}"
+        f"{node.title}.{name}={node.document()[name]}"
         for node, values in zip(nodes, before, strict=True)
-        for name, value in node.document().items()
+        for name, value in node.values.items()
         if value != values[name]
     )
     labels = [member.label for member in spec.members]
@@ -295,7 +324,8 @@ class _Branch:
             if not option.startswith("frontend."):
                 node.put(option, value, "member")
         addresses = {"frontend", f"{label}.frontend", f"{name}.frontend"}
-        frontend_node = Node.of(f"{label}.frontend", addresses, frontend.config)
+        schema = _without_files(frontend.config, f"the frontend '{frontend.name}'")
+        frontend_node = Node.of(f"{label}.frontend", addresses, schema)
         for option, value in frontend.defaults.items():
             frontend_node.put(option, value, f"preset {frontend.name}")
         for option, value in config.items():
@@ -354,24 +384,31 @@ def _apply(nodes: list[Node], system: str, layer: Layer) -> None:
             node.put(name, value, layer.origin)
 
 
-def _path_of_a_file(text: str, title: str, origin: str) -> str:
-    """Its absolute path: fits are made in other processes."""
-    path = Path(text).expanduser().absolute()
-    if not path.is_file():
-        raise BenchError(f"{title} is to be a file, and there is none at {path}", where=origin)
-    return str(path)
+def file_options(schema: Any) -> list[str]:
+    """Names of a configuration class's options that are paths of files."""
+    return [item.name for item in dataclasses.fields(schema) if item.metadata.get("file")]
 
 
 def _content(path: Path) -> str:
     status = path.stat()
-    return f"sha256:{_sha256(path, status.st_size, status.st_mtime_ns)[:16]}"
+    return _content_then(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """Of a file as it is now: its size and time tell when it has changed."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _content_then(path: Path, size: int, modified: int) -> str:
+    """What is in a file as it is now: its size and time tell when it has changed."""
+    return file_content(path)
+
+
+def _without_files(schema: Any, what: str) -> Any:
+    """A configuration class of something that may not be given files.
+
+    Raises:
+        BenchError: it has such options.
+    """
+    if names := file_options(schema):
+        raise BenchError(f"{what} has the option '{names[0]}', a file, which only detectors may have", where=schema)
+    return schema
 
 
 def _component(spec: DetectorSpec, component: str | None, system: str) -> str:

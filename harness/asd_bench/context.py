@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asd_bench import records
-from asd_bench.config import build
+from asd_bench.config import build, file_options
 from asd_bench.data.classes import Classes
 from asd_bench.keys import canonical
 from asd_bench.plugins import resolve
@@ -62,7 +62,9 @@ class UpstreamFit:
     def detector(self) -> Detector:
         """The fitted detector, loaded from its record."""
         spec = records.read_json(self.folder / "fit.json")
-        config = build(resolve(spec["config_type"], spec["detector"]), spec["config"])
+        schema = resolve(spec["config_type"], spec["detector"])
+        # Of files the record says what was in them, not where they are: a fitted detector does without.
+        config = build(schema, {**spec["config"], **dict.fromkeys(file_options(schema), "")})
         detector = resolve(spec["target"], spec["detector"])(config)
         detector.load(self.folder / "model")
         return detector

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asd_bench.errors import BenchError
-from asd_bench.keys import NUMERICS, digest
+from asd_bench.keys import NUMERICS, digest, file_content
 from asd_bench.records import FORMAT, Workspace, is_done, locked, read_json, write_json, write_scores
 
 if TYPE_CHECKING:
@@ -302,6 +302,9 @@ def _detector(job: FitJob) -> Detector:
     from asd_bench.plugins import resolve
 
     spec = job.spec
+    for name, path in job.files.items():
+        if file_content(Path(path)) != spec.config[name]:
+            raise BenchError("the file has changed since the run was planned", where=path, fix="run it again")
     owner = f"the detector '{spec.detector}' of the plugin '{spec.plugin}'"
     return resolve(spec.target, owner)(build(resolve(spec.config_type, owner), {**spec.config, **job.files}))
 

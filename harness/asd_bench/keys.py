@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-#: Version of the numerics in the core (decoding, packing, seeding, scoring): raise it when a score would change.
+#: Version of the numerics in the core (decoding, packing, seeding, and what detectors share: training, scaling and
+#: scoring): raise it when a score would change.
 NUMERICS = 1
 
 #: Version of what makes a result of scores (metrics, thresholds, intervals): raise it when a number would change.
@@ -31,6 +33,12 @@ def canonical(value: Any) -> str:
 def digest(value: Any) -> str:
     """sha256 of the canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def file_content(path: Path) -> str:
+    """What is in a file: ``sha256:`` and 16 digits of its digest."""
+    with open(path, "rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
 def short(key: str) -> str:

@@ -14,9 +14,10 @@ CHUNK = 2**18
 
 
 class BandScale(nn.Module):
-    """Frames to standard scores per band and back, by statistics that are saved with a network's weights.
+    """Decibels to standard scores per band and back, by statistics that are saved with a network's weights.
 
-    It changes nothing before it has learned (`learn`).
+    It changes nothing before it has learned (`learn`). Of frames without a logarithm whole bands may vary less than the
+    smallest deviation that counts, and would come out flat.
 
     Args:
         n_bands: of a frame.

@@ -25,7 +25,8 @@ def clip_means(
         groups: windows of one length each, which together cover every clip.
         n_clips: how many clips.
         measure: windows of shape (some, n, features) to numbers of shape (some, k). In a group it is always given as
-            many, the last ones filled up, so that a window's numbers do not depend on how many others there are.
+            many, the last ones filled up, so that a window's numbers do not depend on how many others there are (on a
+            GPU, where sums are made in no fixed order, but for rounding).
 
     Returns:
         float64 of shape (clips, k), on the windows' device.

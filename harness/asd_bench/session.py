@@ -77,6 +77,8 @@ class Session:
         specs = [self.host.get("system", name).spec for name in request.systems]
         self._check_addresses(specs)
         self.systems = [resolve_system(self.host, spec, request.profile, self._layers_for(spec)) for spec in specs]
+        for system in self.systems:
+            system.check_complete()
         # Which device "auto" is takes an import of torch: not before it is known that there is something to compute.
         device = request.device if request.device == "auto" else resolve_device(request.device)
         planner = Planner(self.workspace, device, request.on_existing == "rerun")

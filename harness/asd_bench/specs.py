@@ -18,7 +18,7 @@ Scope = Literal["section", "machine", "dataset"]
 PAPER = "paper"
 
 
-def option(default: Any, doc: str, *, minimum: float | None = None, file: bool = False) -> Any:
+def option(default: Any, doc: str, *, minimum: float | None = None, file: bool = False, required: bool = False) -> Any:
     """A documented field of a configuration dataclass.
 
     Args:
@@ -26,9 +26,11 @@ def option(default: Any, doc: str, *, minimum: float | None = None, file: bool =
         doc: one sentence, shown by ``asd-bench config`` and ``asd-bench show``.
         minimum: smallest admissible value of a numeric field.
         file: whether the text is the path of a file, or empty for none; an option of detectors. The file has to be
-            there before anything is fitted, and fits are told apart by what is in it, not by where it is.
+            there before anything is fitted, and fits are told apart by what is in it, not by where it is. A fit is told
+            the path; a detector that others use may find it empty when it is loaded, for the file may be gone.
+        required: whether a run has to name a value: the default is empty, so that the option can be shown.
     """
-    return field(default=default, metadata={"doc": doc, "minimum": minimum, "file": file})
+    return field(default=default, metadata={"doc": doc, "minimum": minimum, "file": file, "required": required})
 
 
 @dataclass(frozen=True)

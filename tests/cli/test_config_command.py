@@ -72,6 +72,17 @@ def test_what_members_with_the_same_detector_have_alike_is_shown_once(values, to
     assert (changed["knn.frontend.hop"]["value"], changed["knn.frontend.hop"]["published"]) == (256, 512)
 
 
+def test_members_that_are_not_alike_are_shown_each_with_an_address_of_its_own(asd_bench, values, toy, tmp_path):
+    words = ("--system", "toy", "--set", "knn.frontend.hop=256", "--set", "near.frontend.hop=128")
+    rows = values(*words)
+    assert (rows["near.frontend.hop"]["value"], rows["far.frontend.hop"]["value"]) == (128, 256)
+    assert not any(address.startswith("knn.frontend") for address in rows)
+    file = tmp_path / "my.yaml"
+    file.write_text(asd_bench("config", *words, "--yaml").stdout)
+    again = values("--system", "toy", "--config", str(file))
+    assert {name: row["value"] for name, row in again.items()} == {name: row["value"] for name, row in rows.items()}
+
+
 def test_members_with_the_same_detector_have_addresses_of_their_own(values, toy):
     rows = values("--system", "toy", "--set", "far.frontend.hop=256")
     assert rows["near.frontend.hop"]["value"] == 512

@@ -92,7 +92,7 @@ def _print_by_plugin(out: Console, kind: str, rows: list[dict[str, Any]]) -> Non
         out.print(f"[cyan]{text(' · '.join([plugin, *papers]))}[/]")
         shown = rows_table([_CELLS[kind](row) for row in of_plugin])
         shown.columns[0].min_width = width
-        shown.show_header = not number
+        shown.show_header = not number or len(shown.columns) > 2
         out.print(shown)
         out.print()
 

@@ -43,26 +43,28 @@ class OptionRow:
 
 
 def distinct(*sides: Sequence[Node]) -> list[list[Node]]:
-    """Some parts, those that several members of a detector have alike once, under the detector's address.
+    """Some parts; where all members of a detector have the same values, once for all, under the detector's address.
 
     Args:
-        sides: the same parts in the same order, for example as they were decided and as they were published; those that
-            differ on any side are listed for themselves.
+        sides: the same parts in the same order, for example as they were decided and as they were published.
 
     Returns:
         the parts of every side.
     """
-    groups: dict[Any, tuple[Node, ...]] = {}
+    families: dict[Any, list[tuple[Node, ...]]] = {}
     for parts in zip(*sides, strict=True):
         node = parts[0]
-        shared = node.addresses - {node.title}
-        named = sorted(shared - set(ANY_OF_A_KIND))
-        values = canonical([[part.values, part.origins] for part in parts])
-        key = (node.schema, tuple(named) or node.title, values)
-        if key in groups and named:
-            parts = tuple(replace(part, title=named[0], addresses=shared) for part in parts)
-        groups[key] = parts
-    return [list(side) for side in zip(*groups.values(), strict=True)]
+        shared = sorted(node.addresses - {node.title} - set(ANY_OF_A_KIND))
+        families.setdefault((node.schema, shared[0] if shared else node.title), []).append(parts)
+    listed = []
+    for (_, address), members in families.items():
+        alike = len({canonical([[part.values, part.origins] for part in parts]) for parts in members}) == 1
+        listed += [tuple(_under(address, part) for part in members[0])] if alike and len(members) > 1 else members
+    return [list(side) for side in zip(*listed, strict=True)]
+
+
+def _under(address: str, node: Node) -> Node:
+    return replace(node, title=address, addresses=node.addresses - {node.title} | {address})
 
 
 def option_rows(nodes: Sequence[Node]) -> list[OptionRow]:

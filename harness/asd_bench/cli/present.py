@@ -134,7 +134,7 @@ def value_text(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(value_text(item) for item in value)}]"
-    return str(value)
+    return str(value) or "''"
 
 
 def type_text(type_: Any) -> str:

@@ -56,7 +56,7 @@ def _table(board: Board, title: str, rows: Sequence[Standing], ranks: Sequence[s
         pad_edge=False,
     )
     columns = {"#": [Text(rank) for rank in ranks]} if ranks else {}
-    columns["system"] = [Text(row.title) for row in rows]
+    columns["system"] = [Text(board.title(row)) for row in rows]
     columns["Ω"] = _percents([row.mean("omega") for row in rows], [row.sd("omega") for row in rows])
     for metric in ("auc", "pauc"):
         columns[TITLES[metric]] = _percents([row.mean(metric) for row in rows])

@@ -110,7 +110,7 @@ class Notes:
     def name(self, row: Standing) -> str:
         """A row's system, with the numbers of its notes."""
         numbers = [self._number(text) for text in self._about(row)]
-        return escape(row.title) + (f" <sup>{' '.join(map(str, numbers))}</sup>" if numbers else "")
+        return escape(self.board.title(row)) + (f" <sup>{' '.join(map(str, numbers))}</sup>" if numbers else "")
 
     def _number(self, text: str) -> int:
         if text not in self.texts:

@@ -40,11 +40,6 @@ class Standing:
         return self.first.profile
 
     @property
-    def title(self) -> str:
-        """The system, and the profile where rows of several profiles stand together: where it is not complete."""
-        return self.system if self.profile == PAPER or not self.shortcomings else f"{self.system} ({self.profile})"
-
-    @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(result.seed for result in self.results)
 
@@ -115,6 +110,11 @@ class Board:
     ranked: tuple[tuple[int, Standing], ...]
     profiles: dict[str, tuple[Standing, ...]]
     incomplete: tuple[Standing, ...]
+
+    def title(self, row: Standing) -> str:
+        """A row's system, and its profile where rows of several profiles stand together: among the incomplete."""
+        alone = row.profile == PAPER or row not in self.incomplete
+        return row.system if alone else f"{row.system} ({row.profile})"
 
     @property
     def standings(self) -> tuple[Standing, ...]:

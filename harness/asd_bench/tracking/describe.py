@@ -126,8 +126,8 @@ def _detector_values(address: str, detector: Mapping[str, Any]) -> dict[str, Any
     frontend = detector["frontend"]
     values = _prefixed(address, detector["config"])
     values |= {f"{address}.frontend": frontend["name"]} | _prefixed(f"{address}.frontend", frontend["config"])
-    for role, used in detector["uses"].items():
-        values |= _detector_values(role, used)
+    for used in detector["uses"].values():
+        values |= _detector_values(used["name"], used)
     return values
 
 

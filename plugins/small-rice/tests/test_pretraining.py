@@ -51,12 +51,6 @@ def test_what_a_file_has_besides_is_left_out(file, state):
     assert equals(short, state)
 
 
-def test_no_file_is_named():
-    with pytest.raises(BenchError, match="begins with pre-trained weights, and no file of them is named") as error:
-        load_weights(backbones.efficientnet_b0(), "")
-    assert "--set detector.weights=FILE" in error.value.fix
-
-
 def test_the_file_is_of_another_kind(tmp_path):
     torch.save({"weight": torch.zeros(2)}, tmp_path / "weights.pt")
     with pytest.raises(BenchError, match="cannot be read"):
@@ -71,15 +65,8 @@ def test_the_weights_are_of_another_network(file, state):
         load_weights(backbones.efficientnet_b0(), file(three_channels))
 
 
-def test_fits_begin_with_the_weights(file, state, noise, config, context, untrained):
+def test_fits_begin_with_the_weights(file, state, noise, config, fit_context, untrained_recipes):
     audio = noise([24] * 3, class_id=[0, 1, 0])
     detector = PretrainedSmallRice(PretrainedConfig(**vars(config(stages=3)), weights=file()))
-    detector.fit(audio, context())
+    detector.fit(audio, fit_context())
     assert equals(detector.classifier.backbone, state)
-
-
-def test_fits_without_weights_stop(noise, config, context, untrained):
-    detector = PretrainedSmallRice(PretrainedConfig(**vars(config())))
-    with pytest.raises(BenchError, match="no file of them is named"):
-        detector.fit(noise([24] * 3, class_id=[0, 1, 0]), context())
-    assert not untrained

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 import asd_bench_small_rice
-from asd_bench import backbones
+from asd_bench import BenchError, backbones
 from asd_bench.testing import TinyData, check_detector, check_plugin, run_systems
 
 SYSTEMS = {spec.name: spec for spec in asd_bench_small_rice.asd_systems()}
@@ -177,8 +177,10 @@ def test_fits_without_weights_are_found_again_whatever_weights_others_have(tiny2
 
 
 def test_without_weights_a_pretrained_system_says_how_to_get_them(tiny2021, tmp_path):
-    outcome = run_systems(tmp_path, "small-rice-pretrained", tiny2021, profile="smoke", machines=("fan",))
-    outcome.assert_failed("no file of them is named", "--set detector.weights=FILE", "README")
+    """Before any of its members is fitted."""
+    with pytest.raises(BenchError, match=r"needs pretrained\.weights: .* README of asd-bench-small-rice") as error:
+        run_systems(tmp_path, "small-rice-s1-paper", tiny2021, profile="smoke", machines=("fan",))
+    assert "--set pretrained.weights=" in error.value.fix
 
 
 @pytest.fixture(scope="module")

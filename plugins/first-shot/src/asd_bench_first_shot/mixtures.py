@@ -53,7 +53,9 @@ def fit_mixtures(
                 ) from error
 
     different = list(dict.fromkeys(sizes))
-    with threadpool_limits(1), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    # Before the limit, which is torch's as well.
+    n_threads = torch.get_num_threads()
+    with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
         # The largest takes longest, so it begins first.
         found = dict(zip(different[::-1], pool.map(fitted, different[::-1]), strict=True))
     return [found[size] for size in sizes]

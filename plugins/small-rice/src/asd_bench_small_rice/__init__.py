@@ -78,7 +78,13 @@ class SmallRiceConfig:
 class PretrainedConfig(SmallRiceConfig):
     """The same, beginning with weights from a file."""
 
-    weights: str = option("", "safetensors file of the image network's first weights, with timm's names", file=True)
+    weights: str = option(
+        "",
+        "safetensors file of the image network's first weights, with timm's names; the README of asd-bench-small-rice "
+        "says how it is made",
+        file=True,
+        required=True,
+    )
 
 
 _CLASSIFIER = "log-odds of the machine's class by an image network that learned jointly with an autoencoder"

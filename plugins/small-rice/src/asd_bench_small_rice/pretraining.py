@@ -22,17 +22,11 @@ def load_weights(network: nn.Module, path: str) -> None:
 
     Args:
         network: as `asd_bench.backbones` builds it.
-        path: of the file; empty if nobody named one.
+        path: of the file.
 
     Raises:
-        BenchError: there is no such file, it is no safetensors file, or its tensors are not the network's.
+        BenchError: it is no safetensors file, or its tensors are not the network's.
     """
-    if not path:
-        raise BenchError(
-            "this system begins with pre-trained weights, and no file of them is named",
-            where="detector.weights",
-            fix=f"add --set detector.weights=FILE; {_HOW}",
-        )
     file = Path(path)
     try:
         found = load_file(file)

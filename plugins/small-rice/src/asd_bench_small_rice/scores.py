@@ -9,7 +9,7 @@ import torch
 from asd_bench import log_odds
 
 #: Probabilities closer to 0 or 1 than this count as being so close, as in the authors' code: it keeps scores within
-#: ±36.04, and the mean probability of several models a number whose odds are finite.
+#: ±36.04.
 CLOSEST = sys.float_info.epsilon
 
 
