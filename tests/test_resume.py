@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
+
+from asd_bench.testing import SeparateRun
 
 RUN = [
     *("run", "--system", "mel-knn,mel-gmm", "--dataset", "synthetic2023", "--no-track"),
@@ -33,24 +30,14 @@ STAGES = {
 }
 
 
-def start(workspace: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "asd_bench.cli", *RUN, "--workspace", str(workspace)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def finish(workspace: Path) -> None:
-    process = start(workspace)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors.decode()
-
-
-def kill_when(process: subprocess.Popen, workspace: Path, pattern: str) -> bool:
+def kill_when(run: SeparateRun, pattern: str) -> bool:
     """Kill as soon as a file of that pattern is there; whether the process was still running."""
+    process = run.start()
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if next(workspace.glob(pattern), None) is not None:
+        if next(run.workspace.glob(pattern), None) is not None:
             alive = process.poll() is None
-            os.kill(process.pid, signal.SIGKILL) if alive else None
+            process.kill()
             process.communicate()
             return alive
         if process.poll() is not None:
@@ -59,54 +46,46 @@ def kill_when(process: subprocess.Popen, workspace: Path, pattern: str) -> bool:
     raise AssertionError(f"{pattern} never appeared")
 
 
-def scores(workspace: Path) -> dict[str, pd.DataFrame]:
-    """Every record's scores by its path."""
-    files = [*workspace.glob("fits/*/*/**/*.parquet"), *workspace.glob("results/*/*/*/*.parquet")]
-    return {path.relative_to(workspace).as_posix(): pd.read_parquet(path) for path in files}
-
-
-def finished(workspace: Path) -> dict[str, float]:
+def finished(run: SeparateRun) -> dict[str, float]:
     """Finished fits and the time at which they were."""
-    statuses = {path: json.loads(path.read_text()) for path in workspace.glob("fits/*/*/status.json")}
+    statuses = {path: json.loads(path.read_text()) for path in run.workspace.glob("fits/*/*/status.json")}
     return {str(path): status["time"] for path, status in statuses.items() if status["state"] == "done"}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    workspace = tmp_path_factory.mktemp("undisturbed") / "workspace"
-    finish(workspace)
-    return workspace
+def undisturbed(tmp_path_factory) -> SeparateRun:
+    run = SeparateRun(tmp_path_factory.mktemp("undisturbed") / "workspace", RUN)
+    run.finish()
+    return run
 
 
 def test_killed_at_every_stage_the_run_still_comes_to_the_same_scores(undisturbed, tmp_path):
     """One workspace, killed again and again, each time further on."""
-    workspace = tmp_path / "workspace"
+    run = SeparateRun(tmp_path / "workspace", RUN)
     killed = []
     for stage, pattern in STAGES.items():
-        before = finished(workspace)
-        process = start(workspace)
-        if kill_when(process, workspace, pattern):
+        before = finished(run)
+        if kill_when(run, pattern):
             killed.append(stage)
-        after = finished(workspace)
+        after = finished(run)
         assert before.items() <= after.items(), f"killed while {stage}: a finished fit was made again"
     # On a quick machine a stage may be over before it is seen, but hardly most of them.
     assert len(killed) >= 5, killed
-    before = finished(workspace)
-    finish(workspace)
-    assert before.items() <= finished(workspace).items()
-    expected, got = scores(undisturbed), scores(workspace)
-    assert got.keys() == expected.keys()
-    assert len(expected) == 2 * 4 * 2 + 2 * 2
-    for path in expected:
-        pd.testing.assert_frame_equal(got[path], expected[path], check_exact=True)
+    before = finished(run)
+    run.finish()
+    assert before.items() <= finished(run).items()
+    assert len(run.scores()) == 2 * 4 * 2 + 2 * 2
+    run.assert_same(undisturbed)
 
 
 def test_the_second_run_does_nothing(undisturbed):
     def state() -> dict[Path, int]:
         return {
-            path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file() and path.name != ".lock"
+            path: path.stat().st_mtime_ns
+            for path in undisturbed.workspace.rglob("*")
+            if path.is_file() and path.name != ".lock"
         }
 
     before = state()
-    finish(undisturbed)
+    undisturbed.finish()
     assert state() == before

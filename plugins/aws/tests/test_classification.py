@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from asd_bench import BenchError, Context
+from asd_bench import BenchError
 from asd_bench_aws import ArcFaceConfig, MobileNetConfig, ResNetConfig
 from asd_bench_aws.classification import ArcFaceClassifier, MobileNetClassifier, ResNetClassifier
 from asd_bench_aws.perturbation import mix_after_log, mix_before_log, warp, warp_tables
@@ -43,15 +43,13 @@ def machines(noise):
 
 
 @pytest.fixture
-def recipe_of(monkeypatch):
-    """What a detector would train, untrained."""
+def recipe_of(untrained_recipes):
+    """What a detector would train, untrained and in training mode, as a step has it."""
 
     def make(detector, audio, ctx):
-        recipes = []
-        with monkeypatch.context() as patched:
-            patched.setattr(Context, "train", lambda self, recipe: recipes.append(recipe))
-            detector.fit(audio, ctx)
-        return recipes[0]
+        detector.fit(audio, ctx)
+        untrained_recipes[-1].model.train()
+        return untrained_recipes[-1]
 
     return make
 
@@ -75,10 +73,10 @@ class Remembering(nn.Module):
     ("mixing", "mix", "n_mixed"),
     [("before-log", mix_before_log, 16), ("after-log", mix_after_log, 16), ("none", None, 0)],
 )
-def test_a_step_mixes_and_warps_as_planned(mixing, mix, n_mixed, machines, recipe_of, context):
+def test_a_step_mixes_and_warps_as_planned(mixing, mix, n_mixed, machines, recipe_of, fit_context):
     audio = machines([0, 0, 1, 1])
     detector = small(MobileNetClassifier, MobileNetConfig, mixing=mixing, warps=(-0.5, 0.3), speeds=(), batch_size=32)
-    recipe = recipe_of(detector, audio, context(n_classes=2))
+    recipe = recipe_of(detector, audio, fit_context(n_classes=2))
     detector.network = Remembering(6)
     plan = recipe.plan(0, np.random.default_rng(0))
     batch = {name: torch.from_numpy(values[0]) for name, values in plan.items()}
@@ -101,10 +99,10 @@ def test_a_step_mixes_and_warps_as_planned(mixing, mix, n_mixed, machines, recip
     torch.testing.assert_close(loss, functional.cross_entropy(logits, target) - entropy)
 
 
-def test_arcface_trains_on_single_images_with_the_margin(machines, recipe_of, context):
+def test_arcface_trains_on_single_images_with_the_margin(machines, recipe_of, fit_context):
     audio = machines([0, 0, 1, 1])
     detector = small(ArcFaceClassifier, ArcFaceConfig, width=0.35, speeds=(), scale=20.0, margin=0.4)
-    recipe = recipe_of(detector, audio, context(n_classes=2))
+    recipe = recipe_of(detector, audio, fit_context(n_classes=2))
     plan = recipe.plan(0, np.random.default_rng(0))
     assert plan["partner"].shape[1] == 0
     assert (plan["label"] >= 2).any(), "warped images are classes here, too"
@@ -120,7 +118,7 @@ def test_arcface_trains_on_single_images_with_the_margin(machines, recipe_of, co
 
 
 @pytest.mark.parametrize("score", ["probability", "log-odds"])
-def test_scores_by_hand(score, machines, context):
+def test_scores_by_hand(score, machines, fit_context):
     candidates = [(0,), (1,), (0, 1), (0, 1)]
     audio = machines([0, 0, 1, 0], frames=41, candidates=candidates)
     detector = small(MobileNetClassifier, MobileNetConfig, score=score)
@@ -136,7 +134,7 @@ def test_scores_by_hand(score, machines, context):
             for number in ids
         ]
         expected.append(min(of_ids))
-    scores = detector.score(audio, context())["anomaly"]
+    scores = detector.score(audio, fit_context())["anomaly"]
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
@@ -145,8 +143,8 @@ def test_scores_by_hand(score, machines, context):
 
 
 @pytest.mark.parametrize(("kind", "config", "settings"), KINDS)
-def test_sounds_of_another_machine_score_higher(kind, config, settings, machines, context):
-    ctx = context(n_classes=2)
+def test_sounds_of_another_machine_score_higher(kind, config, settings, machines, fit_context):
+    ctx = fit_context(n_classes=2)
     # What a machine of two IDs needs to be learnt in some sixty steps.
     easy = {"epochs": 12, "batch_size": 32, "lr": 1e-2, "hop": 2, "warps": (), "speeds": ()}
     detector = small(kind, config, **(easy | settings))
@@ -166,13 +164,13 @@ def test_sounds_of_another_machine_score_higher(kind, config, settings, machines
 
 
 @pytest.mark.parametrize(("kind", "config", "settings"), KINDS)
-def test_seeds(kind, config, settings, machines, context):
+def test_seeds(kind, config, settings, machines, fit_context):
     audio, others = machines([0, 0, 1, 1]), machines([0, 1], seed=1, candidates=[(0,), (1,)])
 
     def scores(seed):
         detector = small(kind, config, **settings)
-        detector.fit(audio, context(seed, n_classes=2))
-        return detector.score(others, context())["anomaly"]
+        detector.fit(audio, fit_context(seed, n_classes=2))
+        return detector.score(others, fit_context())["anomaly"]
 
     first, other, same = (scores(seed) for seed in ("a", "b", "a"))
     np.testing.assert_array_equal(first, same)
@@ -180,25 +178,25 @@ def test_seeds(kind, config, settings, machines, context):
 
 
 @pytest.mark.parametrize(("kind", "config", "settings"), KINDS)
-def test_save_and_load(kind, config, settings, machines, context, tmp_path):
+def test_save_and_load(kind, config, settings, machines, fit_context, tmp_path):
     others = machines([0, 1, 2], seed=1, candidates=[(0,), (1,), (2,)])
     fitted = small(kind, config, **settings)
-    fitted.fit(machines([0, 0, 1, 2]), context(n_classes=3))
+    fitted.fit(machines([0, 0, 1, 2]), fit_context(n_classes=3))
     fitted.save(tmp_path)
     loaded = kind(fitted.config)
     loaded.load(tmp_path)
-    before, after = (detector.score(others, context())["anomaly"] for detector in (fitted, loaded))
+    before, after = (detector.score(others, fit_context())["anomaly"] for detector in (fitted, loaded))
     np.testing.assert_array_equal(before, after)
     assert len(set(before)) == 3
 
 
-def test_a_fit_that_was_broken_off_ends_as_an_undisturbed_one(machines, context, break_off):
-    audio, whole = machines([0, 0, 1, 1], candidates=[(0,), (0,), (1,), (1,)]), context(n_classes=2)
+def test_a_fit_that_was_broken_off_ends_as_an_undisturbed_one(machines, fit_context, break_off_fit):
+    audio, whole = machines([0, 0, 1, 1], candidates=[(0,), (0,), (1,), (1,)]), fit_context(n_classes=2)
     undisturbed, begun, resumed = (
         small(ResNetClassifier, ResNetConfig, channels=(4, 4, 8, 8), epochs=4) for _ in "123"
     )
     undisturbed.fit(audio, whole)
-    ctx = break_off(begun, audio, context(n_classes=2))
+    ctx = break_off_fit(begun, audio, fit_context(n_classes=2))
     resumed.fit(audio, ctx)
     assert ctx.events.curve() == whole.events.curve()
     before, after = (detector.score(audio, ctx)["anomaly"] for detector in (undisturbed, resumed))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from asd_bench import Classes, Context, UpstreamFit, Waves
+from asd_bench import Classes, Clips, Waves
 
 #: Samples per frame of the stand-in frontend, and from frame to frame.
 FRAME, HOP = 64, 32
 
 
-class MadeUpAudio:
+class MadeUpWaves:
     """Stands in for `asd_bench.Audio`; its frontend is the magnitudes of short spectra, 32 bands.
 
     Args:
@@ -29,8 +27,14 @@ class MadeUpAudio:
             clips = clips.assign(clip_id=[f"clip{number:04d}" for number in range(len(clips))])
         self.table = clips = clips.sort_values(["machine", "section", "clip_id"], ignore_index=True)
         self.classes = Classes.of(clips)
-        text = {name: clips[name].to_numpy(dtype=str) for name in ("clip_id", "machine", "section", "domain")}
-        self.clips = SimpleClips(**text, class_id=self.classes.ids(clips))
+        class_id = self.classes.ids(clips)
+        names = ("clip_id", "machine", "section", "domain", "attributes")
+        self.clips = Clips(
+            **{name: clips[name].to_numpy(dtype=str) for name in names},
+            n_samples=clips.wave.map(len).to_numpy(np.int64),
+            class_id=class_id,
+            candidates=tuple((int(number),) for number in class_id),
+        )
         self.device = torch.device("cpu")
         self.transformed = 0
 
@@ -45,47 +49,18 @@ class MadeUpAudio:
         self.transformed += len(wave)
         return torch.fft.rfft(wave.unfold(1, FRAME, HOP)).abs()[..., 1:]
 
-    def only(self, rows) -> MadeUpAudio:
+    def only(self, rows) -> MadeUpWaves:
         """Some of the clips."""
-        return MadeUpAudio(self.table.iloc[rows])
-
-
-class SimpleClips(SimpleNamespace):
-    def __len__(self) -> int:
-        return len(self.clip_id)
-
-
-class Remembered:
-    """Stands in for the fit's log of events."""
-
-    def __init__(self) -> None:
-        self.written = []
-
-    def write(self, kind, step, values):
-        self.written.append((kind, step, dict(values)))
+        return MadeUpWaves(self.table.iloc[rows])
 
 
 @pytest.fixture
-def context(tmp_path):
+def context(fit_context):
     """A fit's context: ``context(audio, encoder=a fitted encoder, seed="a seed")``."""
-    count = iter(range(100))
 
     def make(audio, encoder=None, seed="a seed"):
-        folder = tmp_path / f"work {next(count)}"
-        folder.mkdir()
-        upstream = {}
-        if encoder is not None:
-            fit = UpstreamFit("*", folder)
-            fit.__dict__["detector"] = encoder
-            upstream = {"encoder": {"*": fit}}
-        return Context(
-            seed=seed,
-            device=torch.device("cpu"),
-            workdir=folder,
-            classes=audio.classes,
-            events=Remembered(),
-            upstream=upstream,
-        )
+        upstream = {} if encoder is None else {"encoder": {"*": encoder}}
+        return fit_context(seed, classes=audio.classes, upstream=upstream)
 
     return make
 
@@ -116,6 +91,6 @@ def tones():
                         "clip_id": f"{machine}{attributes}{seed}-{number:03d}",
                     }
                 )
-        return MadeUpAudio(pd.DataFrame(rows))
+        return MadeUpWaves(pd.DataFrame(rows))
 
     return make

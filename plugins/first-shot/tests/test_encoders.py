@@ -26,23 +26,10 @@ def fitted(audio, ctx, kind=TransformerEncoder, config=TransformerConfig, **chan
     return encoder
 
 
-@pytest.fixture
-def fits(monkeypatch):
-    """What encoders would have trained, instead of doing so."""
-    recipes = []
-
-    def train(recipe, ctx):
-        recipes.append(recipe)
-        recipe.model.eval()
-
-    monkeypatch.setattr("asd_bench.training.train", train)
-    return recipes
-
-
 # -- embeddings --------------------------------------------------------------------------------------------------------
 
 
-def test_every_segment_of_every_training_clip_is_kept(tones, context, fits):
+def test_every_segment_of_every_training_clip_is_kept(tones, context, untrained_recipes):
     audio = tones(clips=5)
     encoder = fitted(audio, context(audio))
     assert encoder.embedding.shape == (20, 4, 8)
@@ -60,7 +47,7 @@ def test_every_segment_of_every_training_clip_is_kept(tones, context, fits):
     assert segments.length == 256
 
 
-def test_training_clips_are_not_embedded_again(tones, context, fits):
+def test_training_clips_are_not_embedded_again(tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio))
     fans = audio.only(np.flatnonzero(audio.clips.machine == "fan"))
@@ -82,7 +69,7 @@ def both(one, other):
     return audio
 
 
-def test_clips_kept_and_embedded_anew_have_the_same_embeddings(tones, context, fits):
+def test_clips_kept_and_embedded_anew_have_the_same_embeddings(tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio))
     pumps = audio.only(np.flatnonzero(audio.clips.machine == "pump"))
@@ -91,7 +78,7 @@ def test_clips_kept_and_embedded_anew_have_the_same_embeddings(tones, context, f
     torch.testing.assert_close(encoder.segment_embeddings(pumps), kept, rtol=1e-5, atol=1e-6)
 
 
-def test_an_embedding_does_not_depend_on_the_other_clips(tones, context, fits):
+def test_an_embedding_does_not_depend_on_the_other_clips(tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio))
     others = tones({("fan", "a"): 0.1}, clips=9, seed=5)
@@ -101,7 +88,7 @@ def test_an_embedding_does_not_depend_on_the_other_clips(tones, context, fits):
         torch.testing.assert_close(alone[0], together[number], rtol=1e-5, atol=1e-6)
 
 
-def test_short_clips_are_repeated(tones, context, fits):
+def test_short_clips_are_repeated(tones, context, untrained_recipes):
     audio = tones(seconds=(100, 700))
     encoder = fitted(audio, context(audio))
     short = int(np.argmin([len(wave) for wave in audio.table.wave]))
@@ -111,7 +98,7 @@ def test_short_clips_are_repeated(tones, context, fits):
 
 
 @pytest.mark.parametrize("standardise", ["machine", "clip"])
-def test_louder_clips_differ_unless_every_clip_is_standardised(standardise, tones, context, fits):
+def test_louder_clips_differ_unless_every_clip_is_standardised(standardise, tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio), standardise=standardise)
     quiet = tones({("fan", "a"): 0.1}, clips=1, seed=5)
@@ -124,35 +111,35 @@ def test_louder_clips_differ_unless_every_clip_is_standardised(standardise, tone
 # -- training ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_schedule_covers_the_training(tones, context, fits):
+def test_the_schedule_covers_the_training(tones, context, untrained_recipes):
     audio = tones()
     fitted(audio, context(audio), epochs=3)
-    (recipe,) = fits
+    (recipe,) = untrained_recipes
     # 24 clips in batches of 8, of which one is an additional target clip.
     assert len(recipe.tables["lr"]) == len(recipe.tables["beta1"]) == 3 * 4
     assert recipe.tables["lr"].max() <= 1e-3
     assert recipe.optimizer.decoupled
 
 
-def test_all_clips_are_learned_from_and_inliers_by_default(tones, context, fits):
+def test_all_clips_are_learned_from_and_inliers_by_default(tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio))
     assert encoder.is_inlier.all()
-    assert set(fits[0].plan(0, np.random.default_rng(0))["clip"].ravel()) == set(range(24))
+    assert set(untrained_recipes[0].plan(0, np.random.default_rng(0))["clip"].ravel()) == set(range(24))
 
 
 @pytest.mark.parametrize(("kind", "config"), [KINDS[0].values, KINDS[2].values])
-def test_what_is_held_out_is_what_back_ends_compare_with(kind, config, tones, context, fits):
+def test_what_is_held_out_is_what_back_ends_compare_with(kind, config, tones, context, untrained_recipes):
     audio = tones(clips=12)
     encoder = fitted(audio, context(audio), kind, config, inliers="held-out")
-    learned = set(fits[0].plan(0, np.random.default_rng(0))["clip"].ravel())
+    learned = set(untrained_recipes[0].plan(0, np.random.default_rng(0))["clip"].ravel())
     assert set(np.flatnonzero(~encoder.is_inlier)) == learned
     # Of every machine type's 16 source and 8 target clips.
     assert encoder.is_inlier.sum() == 2 * (3 + 3)
 
 
 @pytest.mark.parametrize(("kind", "config"), KINDS)
-def test_save_and_load(kind, config, tones, context, tmp_path, fits):
+def test_save_and_load(kind, config, tones, context, tmp_path, untrained_recipes):
     audio = tones(clips=3)
     encoder = fitted(audio, context(audio), kind, config)
     encoder.save(tmp_path)
@@ -173,7 +160,7 @@ def test_seeds(tones, context):
     assert not torch.equal(found[0], found[1])
 
 
-def test_every_machine_has_its_own_network_in_outlier_exposure(tones, context, fits):
+def test_every_machine_has_its_own_network_in_outlier_exposure(tones, context, untrained_recipes):
     audio = tones(clips=3)
     encoder = fitted(audio, context(audio), ExposureEncoder, ExposureConfig)
     assert len(encoder.embedders) == 2
@@ -186,7 +173,7 @@ def test_every_machine_has_its_own_network_in_outlier_exposure(tones, context, f
 # -- what they refuse --------------------------------------------------------------------------------------------------
 
 
-def test_another_frontend_is_noticed(tones, context, fits):
+def test_another_frontend_is_noticed(tones, context, untrained_recipes):
     audio = tones()
     encoder = fitted(audio, context(audio))
     others = tones(seed=1).only([0, 1])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, field
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,57 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from asd_bench import Context, Frames, Windows
+from asd_bench.testing import MadeUpAudio
 from asd_bench_geco import ClassifierConfig, GecoConfig, PaeConfig
 from asd_bench_geco.pae import PredictiveAutoencoder
-
-
-@dataclass
-class MadeUpAudio:
-    """Stands in for `asd_bench.Audio`.
-
-    Attributes:
-        clip_frames: of every clip, float32 of shape (frames, bands).
-        class_id, machine, candidates: of every clip; class 0, the machine type ``fan``, the own class if left out.
-    """
-
-    clip_frames: list[torch.Tensor]
-    class_id: list[int] = field(default_factory=list)
-    machine: list[str] = field(default_factory=list)
-    candidates: list[tuple[int, ...]] = field(default_factory=list)
-
-    def __post_init__(self):
-        class_id = np.array(self.class_id or [0] * len(self))
-        self.clips = SimpleNamespace(
-            clip_id=np.array([f"clip {number}" for number in range(len(self))]),
-            class_id=class_id,
-            machine=np.array(self.machine or ["fan"] * len(self)),
-            candidates=tuple(self.candidates) or tuple((int(number),) for number in class_id),
-        )
-
-    def __len__(self):
-        return len(self.clip_frames)
-
-    def frames(self):
-        offsets = np.concatenate([[0], np.cumsum([len(frames) for frames in self.clip_frames])])
-        return Frames(torch.cat(self.clip_frames).float(), offsets)
-
-    def windows(self, n, hop):
-        frames = self.frames()
-        bounds = itertools.pairwise(frames.offsets)
-        starts = [np.arange(first, end - n + 1, hop) for first, end in bounds]
-        clip = np.repeat(np.arange(len(self)), [len(start) for start in starts])
-        return Windows(frames, n, torch.from_numpy(np.concatenate(starts)), torch.from_numpy(clip))
-
-
-@dataclass
-class Remembered:
-    """Stands in for the fit's log of events."""
-
-    written: list = field(default_factory=list)
-
-    def write(self, kind, step, values):
-        self.written.append((kind, step, dict(values)))
 
 
 class Oracle(nn.Module):
@@ -91,12 +42,8 @@ SMALL_CLASSIFIER = {"channels": (4, 4, 4, 6), "crop_frames": 10, "epochs": 2, "b
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only lose by sharing their work among threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def one_thread(one_torch_thread):
+    """Every test's networks are small."""
 
 
 @pytest.fixture
@@ -135,55 +82,20 @@ def oracle():
 
 
 @pytest.fixture
-def context(tmp_path):
+def context(fit_context):
     """A fit's context: ``context("a seed", n_classes=3, paes={"fan": network})``."""
 
     def make(seed="a seed", n_classes=1, paes=None):
-        folder = tmp_path / f"work {seed}"
-        folder.mkdir(exist_ok=True)
-        fits = {
-            machine: SimpleNamespace(detector=SimpleNamespace(network=network))
-            for machine, network in (paes or {}).items()
-        }
-        return Context(
-            seed=seed,
-            device=torch.device("cpu"),
-            workdir=folder,
-            classes=range(n_classes),
-            events=Remembered(),
-            upstream={"pae": fits},
-        )
+        fitted = {machine: SimpleNamespace(network=network) for machine, network in (paes or {}).items()}
+        return fit_context(seed, n_classes, upstream={"pae": fitted})
 
     return make
 
 
 @pytest.fixture
 def noise():
-    """Clips of white noise: ``noise(lengths=[20, 30], bands=8, class_id=[0, 1], machine=["fan", "pump"])``."""
-
-    def make(lengths=(20, 25, 30), bands=8, seed=0, **of_clips):
-        rng = np.random.default_rng(seed)
-        drawn = [torch.from_numpy(rng.standard_normal((length, bands)).astype(np.float32)) for length in lengths]
-        return MadeUpAudio(drawn, **of_clips)
-
-    return make
-
-
-@pytest.fixture
-def hum():
-    """Clips whose bands rise and fall together (easy to predict), or each on its own: ``hum(together=True)``."""
-
-    def make(together, clips=8, frames=40, bands=8, seed=0):
-        rng = np.random.default_rng(seed)
-        drawn = []
-        for _ in range(clips):
-            level = rng.standard_normal((frames, 1 if together else bands))
-            # Slow enough for a frame to resemble its neighbours, so that it can be told from them.
-            slow = np.cumsum(level, axis=0) / 4
-            drawn.append(torch.from_numpy((slow + np.zeros((frames, bands))).astype(np.float32)))
-        return MadeUpAudio(drawn)
-
-    return make
+    """Clips of white noise: ``noise(lengths=[20, 30], class_id=[0, 1], machine=["fan", "pump"])``."""
+    return functools.partial(MadeUpAudio.noise, lengths=(20, 25, 30), bands=8)
 
 
 @pytest.fixture
@@ -197,19 +109,6 @@ def tones():
             clip = rng.standard_normal((frames, 8)).astype(np.float32)
             clip[:, band] += 6
             drawn.append(torch.from_numpy(clip))
-        return MadeUpAudio(drawn, class_id=list(of_class), machine=list(machine))
+        return MadeUpAudio(drawn, class_id=of_class, machine=machine)
 
     return make
-
-
-@pytest.fixture
-def recipes(monkeypatch):
-    """Fits train nothing; the recipes that they asked for are in the list."""
-    asked = []
-
-    def train(recipe, ctx):
-        asked.append(recipe)
-        recipe.model.eval()
-
-    monkeypatch.setattr("asd_bench.training.train", train)
-    return asked

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd_bench import BenchError, Frames
+from asd_bench import BenchError
+from asd_bench.testing import MadeUpAudio
 from asd_bench_geco.crops import crops_in_turn, every_crop, whole_clips
 
 
@@ -24,23 +24,10 @@ def test_crops_of_ten_seconds(noise):
     assert starts_by_clip(crops_in_turn(audio, 65), audio) == expected
 
 
-class Silence:
-    """Clips of some lengths; a fixture would be made once for all of hypothesis's examples."""
-
-    def __init__(self, lengths):
-        self.lengths = lengths
-
-    def __len__(self):
-        return len(self.lengths)
-
-    def frames(self):
-        return Frames(torch.zeros(sum(self.lengths), 1), np.concatenate([[0], np.cumsum(self.lengths)]))
-
-
 @given(lengths=st.lists(st.integers(7, 40), min_size=1, max_size=4))
 @settings(deadline=None)
 def test_crops_in_turn_cover_every_clip_and_nothing_else(lengths):
-    audio = Silence(lengths)
+    audio = MadeUpAudio([torch.zeros(length, 1) for length in lengths])
     for starts, length in zip(starts_by_clip(crops_in_turn(audio, 7), audio), lengths, strict=True):
         assert len(starts) == -(-length // 7)
         assert min(starts) == 0

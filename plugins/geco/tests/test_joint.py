@@ -48,13 +48,13 @@ def two_paes(small_pae):
 
 
 @pytest.fixture
-def joint(recipes, noise, context, geco_config, two_paes):
+def joint(untrained_recipes, noise, context, geco_config, two_paes):
     """The recipe of a GeCo, its detector and its audio: ``joint(contrastive="supcon")``."""
 
     def make(**values):
         audio, detector = noise(**lengths_and_labels()), Geco(geco_config(**values))
         detector.fit(audio, context(n_classes=3, paes=two_paes))
-        return recipes[-1], detector, audio
+        return untrained_recipes[-1], detector, audio
 
     return make
 
@@ -121,7 +121,7 @@ def test_paes_are_frozen(joint, two_paes):
             assert torch.equal(parameter, old)
 
 
-def test_loading_the_paes_does_not_move_the_first_weights(recipes, geco_config, noise, context, oracle):
+def test_loading_the_paes_does_not_move_the_first_weights(untrained_recipes, geco_config, noise, context, oracle):
     """Their networks are built anew before, which draws random numbers."""
 
     class Rebuilt(oracle):
@@ -134,7 +134,7 @@ def test_loading_the_paes_does_not_move_the_first_weights(recipes, geco_config, 
     audio, weights = noise(**lengths_and_labels()), []
     for Rebuilt.n_drawn in (0, 100):
         Geco(geco_config()).fit(audio, context(n_classes=3, paes={"fan": Rebuilt(), "pump": Rebuilt()}))
-        weights.append(recipes[-1].model["contrast"].weights)
+        weights.append(untrained_recipes[-1].model["contrast"].weights)
     assert torch.equal(*weights)
 
 
@@ -214,7 +214,7 @@ def gradients(recipe, batch):
 
 @pytest.mark.parametrize("offset", [0.0, 3.0])
 def test_without_reconstructions_and_contrast_a_step_is_the_baselines(
-    recipes, classifier_config, geco_config, noise, context, oracle, offset
+    untrained_recipes, classifier_config, geco_config, noise, context, oracle, offset
 ):
     """Where a PAE predicts every frame as it is, a batch is the baseline's batch twice, and so is every mean over it.
 
@@ -227,17 +227,17 @@ def test_without_reconstructions_and_contrast_a_step_is_the_baselines(
         detector.fit(audio, context("one seed", n_classes=3, paes=paes))
     first, other = (dict(detector.network.named_parameters()) for detector in networks)
     assert all(torch.equal(other[name], value) for name, value in first.items())
-    batch = batch_of(recipes[1], weight=0.0)
-    baseline, geco = (gradients(recipe, batch) for recipe in recipes)
+    batch = batch_of(untrained_recipes[1], weight=0.0)
+    baseline, geco = (gradients(recipe, batch) for recipe in untrained_recipes)
     assert geco.keys() == baseline.keys() == first.keys()
     off = max((geco[name] - value).norm().item() / value.norm().item() for name, value in baseline.items())
     assert off < 1e-9 if offset == 0 else off > 1e-2
 
 
-def test_the_baselines_plan_is_part_of_gecos(recipes, classifier_config, joint, noise, context):
+def test_the_baselines_plan_is_part_of_gecos(untrained_recipes, classifier_config, joint, noise, context):
     recipe, _, audio = joint()
     CosineDistance(classifier_config()).fit(audio, context(n_classes=3))
-    baseline = recipes[-1]
+    baseline = untrained_recipes[-1]
     ours, theirs = (one.plan(5, np.random.default_rng(5)) for one in (recipe, baseline))
     assert set(theirs) == {"crop", "label"}
     for name, rows in theirs.items():
@@ -246,13 +246,13 @@ def test_the_baselines_plan_is_part_of_gecos(recipes, classifier_config, joint, 
     assert recipe.epochs == baseline.epochs
 
 
-def test_the_baselines_loss_by_hand(recipes, classifier_config, noise, context):
+def test_the_baselines_loss_by_hand(untrained_recipes, classifier_config, noise, context):
     audio, detector = noise(**lengths_and_labels()), CosineDistance(classifier_config())
     detector.fit(audio, context(n_classes=3))
     batch = {"crop": torch.tensor([0, 20]), "label": torch.tensor([0, 2])}
     _, logits = detector.network(audio.windows(10, 1).gather(batch["crop"]))
     expected = -(logits[0].log_softmax(0)[0] + logits[1].log_softmax(0)[2]) / 2
-    assert recipes[0].loss(batch).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert untrained_recipes[0].loss(batch).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 # -- what does not fit together ----------------------------------------------------------------------------------------

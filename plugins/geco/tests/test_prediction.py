@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from asd_bench.testing import MadeUpAudio
 from asd_bench_geco.pae import masked_error
 from asd_bench_geco.prediction import Prediction, predicted_frames
 
@@ -28,9 +29,9 @@ def mean_square(frames, positions):
     return (frames[positions].double() ** 2).mean().item()
 
 
-def test_a_plan_has_every_window_and_a_random_frame_of_each(recipes, noise, context, pae_config):
+def test_a_plan_has_every_window_and_a_random_frame_of_each(untrained_recipes, noise, context, pae_config):
     Prediction(pae_config(batch_size=16)).fit(noise(lengths=[30, 30]), context())
-    (recipe,) = recipes
+    (recipe,) = untrained_recipes
     plans = [recipe.plan(epoch, np.random.default_rng(epoch)) for epoch in range(2)]
     for plan in plans:
         assert plan["window"].shape == plan["position"].shape == (4, 16)
@@ -42,22 +43,22 @@ def test_a_plan_has_every_window_and_a_random_frame_of_each(recipes, noise, cont
     assert by_window[0] != by_window[1]
 
 
-def test_hop_thins_the_windows(recipes, noise, context, pae_config):
+def test_hop_thins_the_windows(untrained_recipes, noise, context, pae_config):
     Prediction(pae_config(hop=5, batch_size=3)).fit(noise(lengths=[30, 30]), context())
-    assert set(recipes[0].plan(0, np.random.default_rng(0))["window"].ravel()) == set(range(2 * 6))
+    assert set(untrained_recipes[0].plan(0, np.random.default_rng(0))["window"].ravel()) == set(range(2 * 6))
 
 
-def test_the_loss_is_the_mean_error_of_a_batch(recipes, noise, context, pae_config):
+def test_the_loss_is_the_mean_error_of_a_batch(untrained_recipes, noise, context, pae_config):
     audio = noise()
     detector = Prediction(pae_config())
     detector.fit(audio, context())
     index, position = torch.tensor([0, 3, 7]), torch.tensor([4, 0, 1])
     windows = audio.windows(5, 1).gather(index)
     expected = masked_error(detector.network(windows, position), windows, position).mean()
-    assert recipes[0].loss({"window": index, "position": position}).item() == pytest.approx(expected.item())
+    assert untrained_recipes[0].loss({"window": index, "position": position}).item() == pytest.approx(expected.item())
 
 
-def test_statistics_are_those_of_the_training_frames(recipes, noise, context, pae_config):
+def test_statistics_are_those_of_the_training_frames(untrained_recipes, noise, context, pae_config):
     audio, detector = noise(), Prediction(pae_config())
     detector.fit(audio, context())
     frames = audio.frames().values.double()
@@ -103,9 +104,7 @@ def test_a_score_is_the_clips_own(small_pae, pae_config, noise, context, mask):
     detector, audio, ctx = Prediction(pae_config(mask=mask)), noise(lengths=[20, 33, 20, 50]), context()
     detector.network = small_pae()
     together = detector.score(audio, ctx)["mse"]
-    alone = noise(lengths=[33])
-    alone.clip_frames, alone.clips.clip_id = [audio.clip_frames[1]], audio.clips.clip_id[1:2]
-    assert detector.score(alone, ctx)["mse"].tolist() == [together[1]]
+    assert detector.score(audio.only([1]), ctx)["mse"].tolist() == [together[1]]
 
 
 def test_a_long_clip_is_scored_in_parts(silent, noise, context, monkeypatch):
@@ -124,12 +123,14 @@ def test_predicting_learns_nothing(small_pae):
 # -- fits --------------------------------------------------------------------------------------------------------------
 
 
-def test_strange_sounds_score_higher(pae_config, hum, context):
+def test_strange_sounds_score_higher(pae_config, context):
     """After a few hundred steps on bands that move together, bands that do not stand out."""
     ctx = context()
     detector = Prediction(pae_config(epochs=20, batch_size=32, lr=5e-3))
-    detector.fit(hum(together=True), ctx)
-    normal, strange = (detector.score(hum(together, seed=1), ctx)["mse"] for together in (True, False))
+    detector.fit(MadeUpAudio.hum(together=True), ctx)
+    normal, strange = (
+        detector.score(MadeUpAudio.hum(together=together, seed=1), ctx)["mse"] for together in (True, False)
+    )
     assert roc_auc_score([0] * len(normal) + [1] * len(strange), [*normal, *strange]) > 0.9
 
 
@@ -137,7 +138,6 @@ def test_seeds(pae_config, noise, context):
     audio, scores = noise(), []
     for seed in ("a", "b", "a"):
         ctx = context(seed)
-        (ctx.workdir / "checkpoint.pt").unlink(missing_ok=True)
         detector = Prediction(pae_config())
         detector.fit(audio, ctx)
         scores.append(detector.score(audio, ctx)["mse"])

@@ -21,11 +21,11 @@ def tables_of(recipe):
 
 
 @pytest.fixture
-def tables_of_geco(recipes, noise, context, oracle):
+def tables_of_geco(untrained_recipes, noise, context, oracle):
     def make(**values):
         audio = noise(lengths=[70, 70], class_id=[0, 1])
         Geco(GecoConfig(channels=CHANNELS, **values)).fit(audio, context(n_classes=2, paes={"fan": oracle()}))
-        return tables_of(recipes[-1])
+        return tables_of(untrained_recipes[-1])
 
     return make
 
@@ -51,24 +51,24 @@ def test_constant_contrastive_weight(tables_of_geco, weight):
     assert tables["contrast_weight"] == [weight] * 120
 
 
-def test_the_baseline_has_the_same_learning_rate_and_no_contrast(recipes, noise, context, tables_of_geco):
+def test_the_baseline_has_the_same_learning_rate_and_no_contrast(untrained_recipes, noise, context, tables_of_geco):
     CosineDistance(ClassifierConfig(channels=CHANNELS)).fit(
         noise(lengths=[70, 70], class_id=[0, 1]), context(n_classes=2)
     )
-    assert tables_of(recipes[0]) == {"lr": tables_of_geco()["lr"]}
+    assert tables_of(untrained_recipes[0]) == {"lr": tables_of_geco()["lr"]}
 
 
-def test_optimisers_of_the_paper(recipes, noise, context, tables_of_geco):
+def test_optimisers_of_the_paper(untrained_recipes, noise, context, tables_of_geco):
     tables_of_geco()
     Prediction(PaeConfig(**WIDTHS)).fit(noise(), context())
-    geco, pae = (recipe.optimizer for recipe in recipes)
+    geco, pae = (recipe.optimizer for recipe in untrained_recipes)
     assert (type(geco).__name__, geco.momentum, geco.weight_decay, geco.nesterov) == ("Sgd", 0.9, 1e-4, False)
     assert (type(pae).__name__, pae.betas, pae.weight_decay) == ("Adam", (0.9, 0.999), 0.0)
 
 
-def test_learning_rate_of_the_pae(recipes, noise, context):
+def test_learning_rate_of_the_pae(untrained_recipes, noise, context):
     Prediction(PaeConfig(**WIDTHS)).fit(noise(), context())
-    rate = tables_of(recipes[0])["lr"]
+    rate = tables_of(untrained_recipes[0])["lr"]
     assert len(rate) == 60
     assert [rate[epoch] for epoch in (0, 29, 30, 59)] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4])
 
