@@ -281,7 +281,7 @@ def test_a_value_that_a_system_cannot_do_without(host, tmp_path):
         BenchError, match=r"the system 'needy' needs gamma\.table: a file that there has to be"
     ) as error:
         bare.check_complete()
-    assert error.value.fix == "add --set gamma.table=…"
+    assert error.value.fix == "add --set detector.table=…"
     resolve_system(host, spec, "paper", [Layer("--set", {"gamma.table": str(tmp_path / "a.csv")})]).check_complete()
 
 

@@ -185,9 +185,11 @@ class ResolvedSystem:
         for node in self.nodes:
             for item in dataclasses.fields(node.schema):
                 if item.metadata.get("required") and not node.values[item.name]:
+                    # Where several members lack it, one address is for all.
+                    part = "detector" if "detector" in node.addresses else node.title
                     raise BenchError(
                         f"the system '{self.spec.name}' needs {node.title}.{item.name}: {item.metadata['doc']}",
-                        fix=f"add --set {node.title}.{item.name}=…",
+                        fix=f"add --set {part}.{item.name}=…",
                     )
 
     def document(self) -> dict[str, Any]:

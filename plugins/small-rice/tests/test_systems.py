@@ -180,7 +180,7 @@ def test_without_weights_a_pretrained_system_says_how_to_get_them(tiny2021, tmp_
     """Before any of its members is fitted."""
     with pytest.raises(BenchError, match=r"needs pretrained\.weights: .* README of asd-bench-small-rice") as error:
         run_systems(tmp_path, "small-rice-s1-paper", tiny2021, profile="smoke", machines=("fan",))
-    assert "--set pretrained.weights=" in error.value.fix
+    assert "--set detector.weights=" in error.value.fix
 
 
 @pytest.fixture(scope="module")
