@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asd_bench.errors import BenchError
+from asd_bench.executors import FitOutcome
 from asd_bench.keys import NUMERICS, digest, file_content
 from asd_bench.records import FORMAT, Workspace, is_done, locked, read_json, write_json, write_scores
 
@@ -137,16 +138,6 @@ class FitJob:
         spec["components"] = tuple(spec["components"])
         spec["upstream"] = {role: tuple(keys) for role, keys in spec["upstream"].items()}
         return cls(**{**document, "spec": FitSpec(**spec), "scored": tuple(document["scored"])})
-
-
-@dataclass(frozen=True)
-class FitOutcome:
-    """What became of a job: ``done``, ``skipped`` (it was there already) or ``failed``."""
-
-    state: str
-    seconds: float
-    message: str = ""
-    traceback: str = ""
 
 
 def run_fit(document: Mapping[str, Any]) -> FitOutcome:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from asd_bench import records
 from asd_bench.errors import BenchError
 from asd_bench.events import FitEvents, FitFinished, FitStarted, ResultMade
-from asd_bench.executors import Executor
-from asd_bench.fit import FitJob, FitOutcome
+from asd_bench.executors import Executor, FitOutcome
+from asd_bench.fit import FitJob
 from asd_bench.plan import Plan, ResultPlan
 from asd_bench.plugins import Host
 from asd_bench.records import Workspace

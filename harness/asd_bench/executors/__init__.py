@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from asd_bench.fit import FitOutcome
+
+@dataclass(frozen=True)
+class FitOutcome:
+    """What became of a job: ``done``, ``skipped`` (it was there already) or ``failed``."""
+
+    state: str
+    seconds: float
+    message: str = ""
+    traceback: str = ""
 
 
 class Executor(Protocol):

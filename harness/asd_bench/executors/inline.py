@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from asd_bench.fit import FitOutcome, run_fit
+from asd_bench.executors import FitOutcome
+from asd_bench.fit import run_fit
 
 
 class InlineExecutor:

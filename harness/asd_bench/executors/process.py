@@ -22,8 +22,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from asd_bench.errors import BenchError
+from asd_bench.executors import FitOutcome
 from asd_bench.executors.worker import READY
-from asd_bench.fit import FitJob, FitOutcome
+from asd_bench.fit import FitJob
 from asd_bench.threads import thread_environment
 
 #: Seconds between looks at whether a fit has run out of time or the executor is being closed.

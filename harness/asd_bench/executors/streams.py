@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from asd_bench.fit import FitOutcome, run_fit
+from asd_bench.executors import FitOutcome
+from asd_bench.fit import run_fit
 from asd_bench.turns import Turns
 
 
