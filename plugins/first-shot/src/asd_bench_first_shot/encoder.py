@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ GPU_CHUNK = 256
 SAME_FRONTEND = 1e-2
 
 
-class Encoder:
+class Encoder(ABC):
     """The embeddings of segments, and how they are kept. What is trained is up to the concrete encoders.
 
     Attributes:
@@ -51,6 +52,7 @@ class Encoder:
 
     # -- up to the concrete encoders -------------------------------------------------------------------------------
 
+    @abstractmethod
     def _new_embedders(self, n_frames: int, n_bands: int, *, learned: bool) -> nn.ModuleList:
         """New networks.
 
@@ -58,11 +60,10 @@ class Encoder:
             n_frames, n_bands: of a segment.
             learned: whether their weights will be replaced by learned ones, so that any will do.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _train(self, audio: Audio, ctx: Context) -> np.ndarray:
         """Train the embedders; which training clips are inliers, bool of shape (clips,)."""
-        raise NotImplementedError
 
     # -- the four methods ------------------------------------------------------------------------------------------
 
