@@ -217,6 +217,21 @@ def test_a_result_shows_metrics_thresholds_flags_and_fits(asd_bench, workspace, 
         assert said in output
 
 
+def test_a_fit_that_several_members_share_bears_its_detectors_name(asd_bench, workspace, result, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    (path,) = copy.glob("results/*/*/*/result.json")
+    document = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(document | {"members": {"near": result["members"]["knn"], "far": result["members"]["knn"]}})
+    )
+    fits = documents(asd_bench("show", result["key"][:8], "--json", "--workspace", str(copy)))["fits"]
+    assert len(fits) == len(result["members"]["knn"]["fits"])
+    assert {fit["for"] for fit in fits} == {"knn"}
+    shutil.rmtree(copy / "fits")
+    fits = documents(asd_bench("show", result["key"][:8], "--json", "--workspace", str(copy)))["fits"]
+    assert {fit["for"] for fit in fits} == {"near and 1 more"}
+
+
 def test_plots_beside_a_result_are_named(asd_bench, workspace, result, tmp_path):
     copy = shutil.copytree(workspace, tmp_path / "copy")
     (folder,) = copy.glob("results/*/*/*")

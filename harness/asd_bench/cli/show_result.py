@@ -36,18 +36,25 @@ def result_document(workspace: Workspace, folder: Path) -> dict[str, Any]:
 def _fits(workspace: Workspace, members: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The members' fits and those that they use. A fit that is not in this workspace has nothing but its key."""
     found: dict[str, dict[str, Any]] = {}
+    labels: dict[str, list[str]] = {}
     waiting = [(label, key) for label, member in members.items() for key in member["fits"].values()]
     while waiting:
-        purpose, key = waiting.pop(0)
+        label, key = waiting.pop(0)
+        labels.setdefault(key, []).append(label)
         if key in found:
             continue
         folder = next(iter(workspace.fits.glob(f"*/{short(key)}")), None)
-        found[key] = {"for": purpose, "key": key}
+        found[key] = {"key": key}
         if folder is not None:
             found[key] |= fit_document(folder)
             upstream = read_json(folder / "fit.json")["upstream"]
-            waiting += [(f"{purpose}: {role}", used) for role, keys in upstream.items() for used in keys]
-    return list(found.values())
+            waiting += [(f"{label}: {role}", used) for role, keys in upstream.items() for used in keys]
+    return [{"for": _purpose(labels[key], fit), **fit} for key, fit in found.items()]
+
+
+def _purpose(labels: Sequence[str], fit: Mapping[str, Any]) -> str:
+    """Whose fit it is: a member's, or by its detector's name that of several."""
+    return labels[0] if len(labels) == 1 else fit.get("detector", f"{labels[0]} and {len(labels) - 1} more")
 
 
 def print_result(out: Console, document: Mapping[str, Any]) -> None:
@@ -59,8 +66,12 @@ def print_result(out: Console, document: Mapping[str, Any]) -> None:
     out.print(_metrics_table(document))
     out.print("\n[bold]decisions[/] in %\n")
     out.print(_decisions_table(document))
-    out.print("\n[bold]fits[/]\n")
-    out.print(rows_table([_fit_cells(fit) for fit in document["fits"]]))
+    out.print("\n[bold]fits[/], times in seconds\n")
+    fits = rows_table([_fit_cells(fit) for fit in document["fits"]])
+    # What they are for may be long; all else is read in columns.
+    for column in fits.columns:
+        column.no_wrap = column is not fits.columns[0]
+    out.print(fits)
 
 
 def _facts(document: Mapping[str, Any]) -> dict[str, str]:
@@ -173,10 +184,9 @@ def _fit_cells(fit: Mapping[str, Any]) -> dict[str, str]:
         "on": text(fit["scope"]),
         "key": short(fit["key"]),
         "device": text(fit["device"] or fit["state"]),
-        "seconds": f"{fit['seconds'] or 0:.2f}",
         "fitting": f"{timing.get('fit', 0):.2f}",
         "scoring": f"{scoring:.2f}",
     }
 
 
-_FIT_COLUMNS = ("device", "seconds", "fitting", "scoring")
+_FIT_COLUMNS = ("device", "fitting", "scoring")
