@@ -123,16 +123,17 @@ def test_a_file_that_moved_is_the_same_and_one_that_changed_is_another(host, run
     assert changed.scores().score.min() == 22
 
 
-def test_a_file_that_changes_between_plan_and_fit_stops_the_fit(host, run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("happens", [lambda path: path.write_text("2"), Path.unlink], ids=["changes", "goes"])
+def test_a_file_that_is_another_when_the_fit_begins_stops_it(happens, host, run, tmp_path, monkeypatch):
     path = numbers(tmp_path, "a.txt", 1)
 
     def change_first(*args, run_plan=runner.run_plan, **more):
-        numbers(tmp_path, "a.txt", 2)
+        happens(Path(path))
         return run_plan(*args, **more)
 
     monkeypatch.setattr(runner, "run_plan", change_first)
     outcome = run("offset", host=host, machines=("fan",), settings=[f"offset.offset={path}"])
-    outcome.assert_failed("the file has changed since the run was planned", "a.txt")
+    outcome.assert_failed("the file has changed or gone since the run was planned", "a.txt")
 
 
 def test_what_others_use_is_loaded_without_its_file(host, run, tmp_path):

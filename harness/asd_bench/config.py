@@ -91,7 +91,8 @@ class Node:
         return {name: self.values[name] for name in file_options(self.schema) if self.values[name]}
 
     def check_files(self) -> None:
-        """
+        """See that every file that is named can be read.
+
         Raises:
             BenchError: a file that is named is not there, or cannot be read.
         """
@@ -178,7 +179,8 @@ class ResolvedSystem:
     user_changes: tuple[str, ...] = ()
 
     def check_complete(self) -> None:
-        """
+        """See that nothing is left open that a run needs; a system may be shown without it.
+
         Raises:
             BenchError: a value is missing without which the system cannot run.
         """

@@ -294,8 +294,8 @@ def _detector(job: FitJob) -> Detector:
 
     spec = job.spec
     for name, path in job.files.items():
-        if file_content(Path(path)) != spec.config[name]:
-            raise BenchError("the file has changed since the run was planned", where=path, fix="run it again")
+        if not Path(path).is_file() or file_content(Path(path)) != spec.config[name]:
+            raise BenchError("the file has changed or gone since the run was planned", where=path, fix="run it again")
     owner = f"the detector '{spec.detector}' of the plugin '{spec.plugin}'"
     return resolve(spec.target, owner)(build(resolve(spec.config_type, owner), {**spec.config, **job.files}))
 
